@@ -1,7 +1,8 @@
-import type { MigrationFile, OutputFolder } from "./emit/file.js";
-import { readFollows } from "./migrations/lineage.js";
+import type { OutputFolder } from "./emit/file.js";
+import { type ExistingMigration, migrationPath, readFollows } from "./migrations/lineage.js";
 import { readModel } from "./migrations/written.js";
 import type { Mesh, Service } from "./model/mesh.js";
+import { ownServices } from "./model/own-services.js";
 
 /*
  * Which migrations each service's database has had, whichever folder they are in. A migration is known to the
@@ -9,31 +10,28 @@ import type { Mesh, Service } from "./model/mesh.js";
  * and along with its service when only the database's own name is new.
  */
 
-export type File = Omit<MigrationFile, "sha256">;
 type Reader = Pick<OutputFolder, "list" | "read" | "folders">;
 
 export interface Chain {
   readonly service: string;
-  readonly files: readonly File[];
+  readonly files: readonly ExistingMigration[];
   /** Paths of those files that are in the folder of another service. */
   readonly oldPaths: readonly string[];
   /** Files in the service's folder that are neither of this chain nor of one that moves to another service. */
-  readonly unexplained: readonly File[];
+  readonly unexplained: readonly ExistingMigration[];
 }
 
 /** Files of one folder of which each follows another of them, or is followed. */
 interface Fragment {
   readonly folder: string;
-  readonly files: readonly File[];
+  readonly files: readonly ExistingMigration[];
   /** Databases of its last files: several where branches met, none where no file has a model. */
   readonly databases: ReadonlySet<string>;
 }
 
 export function findChains(mesh: Mesh, folder: Reader): readonly Chain[] {
   const fragments = folder.folders().flatMap((name) => readFragments(name, folder));
-  return mesh.services
-    .filter((service) => !service.external)
-    .map((service) => findChain(service, mesh, fragments));
+  return ownServices(mesh.services).map((service) => findChain(service, mesh, fragments));
 }
 
 function findChain({ name, database }: Service, mesh: Mesh, fragments: readonly Fragment[]): Chain {
@@ -51,13 +49,13 @@ function findChain({ name, database }: Service, mesh: Mesh, fragments: readonly 
     service: name,
     files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
     oldPaths: elsewhere.flatMap((fragment) =>
-      fragment.files.map((file) => migrationPath(fragment.folder, file)),
+      fragment.files.map((file) => migrationPath(fragment.folder, file.name)),
     ),
     unexplained: elsewhere.length === 0 ? [] : strangers.flatMap((fragment) => fragment.files),
   };
 }
 
-const followsOf = ({ text }: File) => readFollows(text) ?? [];
+const followsOf = ({ text }: ExistingMigration) => readFollows(text) ?? [];
 
 function readFragments(name: string, folder: Reader): readonly Fragment[] {
   const rest = new Set(readMigrations(name, folder));
@@ -82,7 +80,7 @@ function readFragments(name: string, folder: Reader): readonly Fragment[] {
 }
 
 /** As the model of the file says, or of the nearest file before it that has one. */
-function databaseOf(end: File, files: readonly File[]): string | undefined {
+function databaseOf(end: ExistingMigration, files: readonly ExistingMigration[]): string | undefined {
   const before = new Set([end]);
   for (const file of before) {
     const model = readModel(file.text);
@@ -92,14 +90,10 @@ function databaseOf(end: File, files: readonly File[]): string | undefined {
   return undefined;
 }
 
-function readMigrations(service: string, folder: Reader): readonly File[] {
+function readMigrations(service: string, folder: Reader): readonly ExistingMigration[] {
   return folder
     .list(`${service}/migrations`)
     .filter((name) => name.endsWith(".sql"))
     .sort()
-    .map((name) => ({ name, text: folder.read(`${service}/migrations/${name}`) ?? "" }));
-}
-
-function migrationPath(service: string, { name }: Pick<File, "name">): string {
-  return `${service}/migrations/${name}`;
+    .map((name) => ({ name, text: folder.read(migrationPath(service, name)) ?? "" }));
 }

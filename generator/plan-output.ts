@@ -1,14 +1,12 @@
-import { type Chain, type File, findChains } from "./chains.js";
-import type { EmittedFile, MigrationFile, OutputFolder } from "./emit/file.js";
-import { isMigrationPath } from "./emit/file.js";
+import { type Chain, findChains } from "./chains.js";
+import { type EmittedFile, isMigrationPath, type OutputFolder } from "./emit/file.js";
 import { type FoundLock, fingerprint, LOCK_FILE, type Origin, sha256 } from "./emit/lock.js";
 import { isMarked } from "./emit/mark.js";
 import { readLock } from "./emit/read-lock.js";
-import { restoring } from "./migrations/lineage.js";
-import type { Mesh } from "./model/mesh.js";
+import type { emitMigrations } from "./emit/sql/emit-migrations.js";
+import { type ExistingMigration, restoring } from "./migrations/lineage.js";
 import { describeChange } from "./source/conflict-markers.js";
 import { findTakeBack, folderWithout, takingBack } from "./take-back.js";
-import type { Templates } from "./templates.js";
 
 /*
  * The heart of `mesh generate`: what is to be written and removed, decided before anything is touched.
@@ -29,17 +27,8 @@ export interface ProjectDiagnostic {
 /** Why nothing is emitted: going on would break a promise about the data that is already there. */
 export type Refusal = ProjectDiagnostic;
 
-/** Of generator/migrations: all migrations of each service, those that exist untouched, at most one new. */
-export type PlanMigrations = (input: {
-  readonly next: Mesh;
-  readonly existing: Readonly<Record<string, readonly Omit<MigrationFile, "sha256">[]>>;
-  readonly allowDestructive: boolean;
-  readonly templates: Templates;
-}) => {
-  readonly files: Readonly<Record<string, readonly MigrationFile[]>>;
-  /** Those of a service name it. */
-  readonly refusals: readonly (Refusal & { readonly service?: string })[];
-};
+/** All migrations of each service, those that exist untouched, at most one new. */
+export type PlanMigrations = typeof emitMigrations;
 
 export interface GenerateInput extends Origin {
   readonly folder: Pick<OutputFolder, "folders" | "list" | "read">;
@@ -108,7 +97,7 @@ export async function planOutput(input: GenerateInput): Promise<OutputPlan> {
   const migrations = planMigrations({ next: mesh, existing, allowDestructive, templates });
   const refusals = [...migrations.refusals, ...findMisplacedEvents(chains, migrations.files)];
   if (refusals.length > 0) {
-    const isRefused = (service: string, files: readonly File[]) =>
+    const isRefused = (service: string, files: readonly ExistingMigration[]) =>
       planMigrations({
         next: { ...mesh, services: mesh.services.filter(({ name }) => name === service) },
         existing: { [service]: files },

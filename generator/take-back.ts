@@ -1,6 +1,6 @@
-import type { Chain, File } from "./chains.js";
+import type { Chain } from "./chains.js";
 import { isMigrationPath, type OutputFolder } from "./emit/file.js";
-import { readFollows } from "./migrations/lineage.js";
+import { type ExistingMigration, migrationPath, readFollows } from "./migrations/lineage.js";
 import { shellWord } from "./quote/shell.js";
 
 /*
@@ -14,7 +14,7 @@ type Reader = Pick<OutputFolder, "folders" | "list" | "read">;
 export function withFollowers(paths: readonly string[], folder: Reader): ReadonlySet<string> {
   const files = folder
     .folders()
-    .flatMap((service) => folder.list(`${service}/migrations`).map((name) => `${service}/migrations/${name}`))
+    .flatMap((service) => folder.list(`${service}/migrations`).map((name) => migrationPath(service, name)))
     .filter(isMigrationPath)
     .map((each) => ({ path: each, name: nameOf(each), text: folder.read(each) ?? "" }));
   const names = new Set(paths.flatMap((path) => [...closure(nameOf(path), files)]));
@@ -30,7 +30,7 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function closure(first: string, files: readonly File[]): ReadonlySet<string> {
+function closure(first: string, files: readonly ExistingMigration[]): ReadonlySet<string> {
   const names = new Set([first]);
   // What is added on the way is gone through as well.
   for (const name of names)
@@ -53,7 +53,7 @@ export interface Refused {
   readonly services: readonly (string | undefined)[];
   readonly chains: readonly Chain[];
   /** Whether anything is refused of a service whose chain has these files. */
-  readonly isRefused: (service: string, files: readonly File[]) => boolean;
+  readonly isRefused: (service: string, files: readonly ExistingMigration[]) => boolean;
   /** undefined: there is no repository that could tell. */
   readonly isCommitted: (path: string) => boolean | undefined;
 }

@@ -1,5 +1,6 @@
 import { suggest } from "../diagnostics/suggest.js";
 import type { Mesh, Service } from "../model/mesh.js";
+import { ownServices } from "../model/own-services.js";
 import { findUnmadeEvents } from "./lost-events.js";
 
 /** A file of the hooks folder, as it is written. */
@@ -37,7 +38,7 @@ export const hookWarnings = [
  * looks at what was really exported when it starts.
  */
 export function findHookMistakes(mesh: Mesh, files: readonly HookFile[]): readonly HookFinding[] {
-  const services = mesh.services.filter((service) => !service.external);
+  const services = ownServices(mesh.services);
   const byService = new Map(files.map((file) => [stem(file), file]));
   return [
     ...services.flatMap((service) => missingSteps(service, byService.get(service.name))),
@@ -47,7 +48,8 @@ export function findHookMistakes(mesh: Mesh, files: readonly HookFile[]): readon
   ];
 }
 
-function stem({ name }: HookFile): string {
+/** `compute.ts` and `compute.js` are one. */
+export function stem({ name }: Pick<HookFile, "name">): string {
   return name.replace(/\.[jt]s$/, "");
 }
 
@@ -86,7 +88,7 @@ function unmadeEvents(service: Service, mesh: Mesh, file: HookFile | undefined):
   });
 }
 
-function mentions(text: string, word: string): boolean {
+export function mentions(text: string, word: string): boolean {
   return new RegExp(`\\b${word}\\b`).test(text);
 }
 

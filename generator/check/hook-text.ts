@@ -1,4 +1,4 @@
-import type { HookFile } from "./hook-files.js";
+import { type HookFile, stem } from "./hook-files.js";
 
 const IMPORT = /\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
 const EXPORT_FROM = /\bexport\b[^;"'()]*\bfrom\s*["']/;
@@ -10,7 +10,7 @@ const TYPES_ALONE = /\b(?:import|export)\s+type\b[^;"']*\bfrom\s*["'][^"']*["']/
  * where they may say more: they import what is neither generated nor in the folder, or pass on what others export.
  */
 export function hookText(service: string, files: readonly HookFile[]): string | undefined {
-  const byStem = new Map(files.map((file) => [stem(file.name), file]));
+  const byStem = new Map(files.map((file) => [stem(file), file]));
   const first = byStem.get(service);
   const read = new Set(first === undefined ? [] : [first]);
   // A set is walked over while it grows.
@@ -20,15 +20,10 @@ export function hookText(service: string, files: readonly HookFile[]): string | 
     for (const [, from, bare] of text.matchAll(IMPORT)) {
       const target = from ?? bare ?? "";
       if (!target.startsWith(".") || target.includes("/generated/")) continue;
-      const file = target.startsWith("./") ? byStem.get(stem(target.slice(2))) : undefined;
+      const file = target.startsWith("./") ? byStem.get(stem({ name: target.slice(2) })) : undefined;
       if (file === undefined) return undefined;
       read.add(file);
     }
   }
   return [...read].map(({ text }) => text).join("\n");
-}
-
-/** `compute.ts` and `compute.js` are one. */
-function stem(name: string): string {
-  return name.replace(/\.[jt]s$/, "");
 }

@@ -13,6 +13,7 @@ import { readExternal } from "../dev/external.js";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import type { Call, Mesh, Service } from "../model/mesh.js";
 import { serviceUrlVariable } from "../model/names.js";
+import { ownServices } from "../model/own-services.js";
 import { environmentOf } from "../project/given-environment.js";
 import { MESH_FILE } from "../project/paths.js";
 import { UsageError } from "../project/usage-error.js";
@@ -90,7 +91,7 @@ async function externalKeys(mesh: Mesh): Promise<NodeJS.ProcessEnv> {
 }
 
 function chooseServices(mesh: Mesh, only: string | undefined): readonly Service[] {
-  const own = mesh.services.filter((service) => !service.external);
+  const own = ownServices(mesh.services);
   if (only === undefined) return own;
   const chosen = own.filter((service) => service.name === only);
   if (chosen.length > 0) return chosen;

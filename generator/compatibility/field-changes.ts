@@ -1,9 +1,9 @@
 import type { Event, Field, JsonSchema, JsonValue, Mesh } from "../model/mesh.js";
-import { namesIn } from "../model/schema-references.js";
+import { isSchema, namesIn } from "../model/schema-references.js";
 import { type Change, type ChangeKind, changeKinds, changeOf, type Path } from "./change.js";
 import type { KindFacts } from "./change-class.js";
 import type { Meshes } from "./meshes.js";
-import { findNarrowing, isSchema } from "./narrowing.js";
+import { findNarrowing } from "./narrowing.js";
 import { distinct, partiesOf, readersOf } from "./readers.js";
 import { compareMembers } from "./schema-members.js";
 

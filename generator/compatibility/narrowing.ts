@@ -1,4 +1,5 @@
 import type { JsonSchema, JsonValue } from "../model/mesh.js";
+import { isSchema } from "../model/schema-references.js";
 
 /*
  * Whether a schema still accepts all that it accepted before. Where that is not certain the answer is no: a warning too
@@ -98,8 +99,4 @@ function typesOf(value: JsonValue | undefined): readonly JsonValue[] {
 
 function listOf(value: JsonValue | undefined): readonly JsonValue[] {
   return Array.isArray(value) ? value : [];
-}
-
-export function isSchema(value: JsonValue | undefined): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

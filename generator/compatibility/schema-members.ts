@@ -1,5 +1,5 @@
 import type { JsonSchema } from "../model/mesh.js";
-import { isSchema } from "./narrowing.js";
+import { isSchema } from "../model/schema-references.js";
 
 /** What an object, or the objects of a list, may hold: `.street`, `[].price`. */
 export interface Member {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { OPERATOR } from "../emit/documents/broker-accounts.js";
 import { passwordVariableOf } from "../emit/documents/nats-conf.js";
-import { ownServices } from "../emit/wording.js";
+import { hasExisting } from "../model/has-existing.js";
 import type { Call, Database, Mesh, Service } from "../model/mesh.js";
 import { nameOnServer } from "../model/names.js";
+import { ownServices } from "../model/own-services.js";
 
 /*
  * What a mesh needs wherever it runs: its services with the variables of each and whom it reaches, its databases, its broker. Targets print it in their own words.
@@ -73,7 +74,7 @@ export type HookVariables = ReadonlyMap<string, readonly string[]>;
 
 export function planDeployment(mesh: Mesh, hooks: HookVariables = new Map()): Deployment {
   const own = ownServices(mesh.services);
-  const existing = new Set(mesh.databases.filter(isExisting).map(nameOnServer));
+  const existing = new Set(mesh.databases.filter(hasExisting).map(nameOnServer));
   const databases = mesh.databases
     .filter(({ service }) => own.some(({ name }) => name === service))
     .map((database) => ({
@@ -119,10 +120,6 @@ function planBroker(mesh: Mesh): Broker {
       passwordVariable: passwordVariableOf(name),
     })),
   };
-}
-
-export function isExisting({ tables }: Database): boolean {
-  return tables.some(({ existing }) => existing === true);
 }
 
 /** Whether the mesh makes databases of its own, on a server that it is given. */

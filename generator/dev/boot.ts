@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import { hasExisting } from "../model/has-existing.js";
 import type { Database, Mesh, Service } from "../model/mesh.js";
 import { nameOnServer, passwordVariable } from "../model/names.js";
+import { ownServices } from "../model/own-services.js";
 import { migrateDatabase } from "../project/migrate-database.js";
 import { migrateInOrder } from "../project/migrate-in-order.js";
 import { type DevBroker, startBroker } from "./broker.js";
@@ -37,7 +39,7 @@ const NATS_PORT = 4222;
  */
 export async function bootMesh(options: BootOptions): Promise<Endpoints> {
   const { mesh, state } = options;
-  const services = mesh.services.filter((service) => !service.external);
+  const services = ownServices(mesh.services);
   const port = options.freePorts ? freePort : preferPort;
   const [broker, databases] = await Promise.all([
     startBroker({
@@ -111,7 +113,7 @@ function isOwned({ owner, service }: DevDatabases, database: string): boolean {
 /** Ahead of services that migrate by themselves: a difference is told at its place in mesh.yaml, and not by one that starts three times. */
 async function requireExisting(databases: DevDatabases, { mesh }: BootOptions): Promise<void> {
   const adopted = mesh.databases.filter(
-    ({ name, tables }) => !isOwned(databases, name) && tables.some(({ existing }) => existing === true),
+    (database) => !isOwned(databases, database.name) && hasExisting(database),
   );
   for (const database of adopted) {
     const url = databases.service[database.name] ?? "";

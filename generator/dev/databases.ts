@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { checkDatabase, databaseUrl } from "@meshwright/runtime";
 import pg from "pg";
+import { hasExisting } from "../model/has-existing.js";
 import type { Database } from "../model/mesh.js";
 import { nameOnServer } from "../model/names.js";
 import { readRoles } from "../project/read-roles.js";
@@ -33,7 +34,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   requireExisting(databases);
   requireTogether(databases);
   for (const { name, urlVariable, ownerUrlVariable, tables } of databases.filter(isGiven)) {
-    const standIn = isExisting({ tables }) && process.env.DATABASE_URL ? [givenUrl("DATABASE_URL")] : [];
+    const standIn = hasExisting({ tables }) && process.env.DATABASE_URL ? [givenUrl("DATABASE_URL")] : [];
     const named = [urlVariable, ownerUrlVariable].filter((variable) => process.env[variable]).map(givenUrl);
     const given = named.length > 0 ? named : standIn;
     service[name] = given[0] ?? "";
@@ -64,17 +65,13 @@ function givenUrl(variable: string): string {
 
 /** Whether the environment names it: it is then not in the state folder. */
 export function isGiven({ urlVariable, ownerUrlVariable, tables }: Database): boolean {
-  const standIn = isExisting({ tables }) ? process.env.DATABASE_URL : undefined;
+  const standIn = hasExisting({ tables }) ? process.env.DATABASE_URL : undefined;
   return Boolean(process.env[urlVariable] || process.env[ownerUrlVariable] || standIn);
-}
-
-function isExisting({ tables }: Pick<Database, "tables">): boolean {
-  return tables.some(({ existing }) => existing === true);
 }
 
 /** What exists is nowhere but where it is: an empty database of ours would be another one. */
 function requireExisting(databases: readonly Database[]): void {
-  const missing = databases.find((database) => isExisting(database) && !isGiven(database));
+  const missing = databases.find((database) => hasExisting(database) && !isGiven(database));
   if (missing === undefined) return;
   throw new UsageError(
     `tables of ${missing.name} exist, and it is not said where`,

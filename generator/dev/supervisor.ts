@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ServiceProcess, startServiceProcess } from "./service-process.js";
 
 export interface SupervisorOptions {
@@ -101,7 +102,7 @@ async function keepRunning({ exited, start, onNotice, signal }: Kept): Promise<v
     const healthy = failure === undefined && Date.now() - started > HEALTHY_MS;
     delayMs = healthy ? FIRST_DELAY_MS : Math.min(delayMs * 2, LONGEST_DELAY_MS);
     onNotice(`${what}; starting it again in ${delayMs / 1_000} s`);
-    await pause(delayMs, signal);
+    await sleep(delayMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     failure = await start().then(
       () => undefined,
@@ -110,16 +111,4 @@ async function keepRunning({ exited, start, onNotice, signal }: Kept): Promise<v
     // Stopped meanwhile: `stop` ends what came up, so its end is not waited for here.
     if (signal.aborted) return;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -1,4 +1,7 @@
+import { migrationPath } from "../migrations/lineage.js";
+import type { PlannedMigration } from "../migrations/plan.js";
 import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
+import { ownServices } from "../model/own-services.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
 import { planDocument } from "./documents/broker-plan.js";
@@ -18,18 +21,10 @@ import { printJson } from "./print/layout.js";
 import { openPrinter } from "./typescript/printer.js";
 import { typesSource } from "./typescript/type-interfaces.js";
 import { typeScriptSources } from "./typescript/typescript.js";
-import { ownServices } from "./wording.js";
-
-export interface Migration {
-  /** `0001_initial_5f0c9d21ab.sql` */
-  readonly name: string;
-  readonly text: string;
-  readonly sha256: string;
-}
 
 export interface EmitContext {
   /** All migrations of each service, in order, as they are to stand in its folder. */
-  readonly migrations: Readonly<Record<string, readonly Migration[]>>;
+  readonly migrations: Readonly<Record<string, readonly PlannedMigration[]>>;
   /** The generator's version. */
   readonly version: string;
   readonly templates: Templates;
@@ -67,11 +62,6 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
 /** So many at once that what is done per group does not count, and so few that their sources take no memory. */
 function inGroups(services: readonly Service[], size = 50): readonly (readonly Service[])[] {
   return services.flatMap((_, index) => (index % size === 0 ? [services.slice(index, index + size)] : []));
-}
-
-/** `auth/migrations/0001_initial_5f0c9d21ab.sql` */
-export function migrationPath(service: string, name: string): string {
-  return `${service}/migrations/${name}`;
 }
 
 function checksums(mesh: Mesh, { migrations }: EmitContext): Hashes {

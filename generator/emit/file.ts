@@ -32,9 +32,3 @@ export interface OutputFolder {
   /** Removes the folders that this leaves empty. */
   remove(path: string): void;
 }
-
-export interface MigrationFile {
-  readonly name: string;
-  readonly text: string;
-  readonly sha256: string;
-}

@@ -1,4 +1,4 @@
-import type { Event, Service } from "../model/mesh.js";
+import type { Event } from "../model/mesh.js";
 import { serviceTitle } from "../model/service-title.js";
 
 /** How a document writes prose of mesh.yaml, and a word of it in code type. */
@@ -37,12 +37,8 @@ export function quoted(word: string): string {
   return `\`${word}\``;
 }
 
-/** The services that are generated, in the model's order. */
-export function ownServices(services: readonly Service[]): readonly Service[] {
-  return services.filter((service) => !service.external);
-}
-
-function sentence(text: string): string {
+/** With a stop at its end. */
+export function sentence(text: string): string {
   const trimmed = text.trim();
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

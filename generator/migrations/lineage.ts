@@ -10,6 +10,7 @@ import { type Model, readModel, type WrittenState } from "./written.js";
  */
 
 export interface ExistingMigration {
+  /** `0001_initial_5f0c9d21ab.sql` */
   readonly name: string;
   readonly text: string;
 }
@@ -142,7 +143,8 @@ export function restoring(path: string): string {
   return `restore it: git checkout $(git log --all -1 --diff-filter=A --format=%h -- ${word}) -- ${word}`;
 }
 
-function pathOf(service: string, name: string): string {
+/** Under generated/: `auth/migrations/0001_initial_5f0c9d21ab.sql`. */
+export function migrationPath(service: string, name: string): string {
   return `${service}/migrations/${name}`;
 }
 
@@ -150,8 +152,8 @@ function changed(service: string, { name, text }: ExistingMigration): MigrationR
   return {
     code: "migration-changed",
     service,
-    message: describeChange(pathOf(service, name), text),
-    hint: `${restoring(`generated/${pathOf(service, name)}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
+    message: describeChange(migrationPath(service, name), text),
+    hint: `${restoring(`generated/${migrationPath(service, name)}`)}; a further change belongs into mesh.yaml and becomes a new migration`,
     impossible: true,
   };
 }
@@ -160,8 +162,8 @@ function missing(service: string, name: string, { name: follower }: ExistingMigr
   return {
     code: "migration-missing",
     service,
-    message: `${pathOf(service, name)} is missing, and ${follower} follows it`,
-    hint: restoring(`generated/${pathOf(service, name)}`),
+    message: `${migrationPath(service, name)} is missing, and ${follower} follows it`,
+    hint: restoring(`generated/${migrationPath(service, name)}`),
     impossible: true,
   };
 }
@@ -174,7 +176,7 @@ function doesNotSay(
   return {
     code: "migration-unplaced",
     service,
-    message: `${pathOf(service, name)} does not say which migration it follows`,
+    message: `${migrationPath(service, name)} does not say which migration it follows`,
     hint: `begin it with the line "-- follows: ${last ?? "nothing"}"`,
     impossible: true,
   };

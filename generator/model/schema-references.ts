@@ -59,6 +59,6 @@ export function expandReferences(
   });
 }
 
-function isSchema(value: JsonValue | undefined): value is JsonSchema {
+export function isSchema(value: JsonValue | undefined): value is JsonSchema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -69,6 +69,7 @@ async function readPackage(path: string): Promise<Manifest | undefined> {
   }
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
+/** A member of package.json that holds others; empty where it is anything else. */
+export function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

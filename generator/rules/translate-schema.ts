@@ -1,4 +1,5 @@
 import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
+import { isSchema } from "../model/schema-references.js";
 import { literal } from "../quote/sql.js";
 import { type CheckedValue, checkedColumn, type JsonType } from "./checked-value.js";
 import { translatePattern } from "./translate-pattern.js";
@@ -19,10 +20,6 @@ function translateFor(schema: JsonValue, checked: CheckedValue): Translation {
   if (typeof schema === "boolean") return exactly(schema);
   if (!isSchema(schema)) return UNTRANSLATED;
   return allOf(Object.keys(schema).map((keyword) => translateKeyword(keyword, schema, checked)));
-}
-
-function isSchema(value: JsonValue | undefined): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 type TranslateKeyword = (operand: JsonValue, checked: CheckedValue, schema: JsonSchema) => Translation;

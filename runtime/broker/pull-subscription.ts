@@ -1,5 +1,6 @@
 import type { JetStreamManager, Msg, NatsConnection } from "nats";
 import type { Logger } from "../definition/hook-definition.js";
+import { waitAtMost } from "../pause.js";
 import type { ConsumerPlan, PullSubscription } from "./broker.js";
 import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
@@ -88,9 +89,9 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
       buffer.wake();
       const client = connection.client();
       // Draining takes a round trip, which brings in what the broker had already sent.
-      if (client) await within(pulls.drain(), FLUSH_TIMEOUT_MS);
+      if (client) await attempt(pulls.drain());
       buffer.handBack();
-      if (client && !client.isClosed()) await within(client.flush(), FLUSH_TIMEOUT_MS);
+      if (client && !client.isClosed()) await attempt(client.flush());
     },
   };
 }
@@ -107,12 +108,10 @@ function startPolling(poll: (now: number, frozen: boolean) => void): () => void 
   return () => clearInterval(timer);
 }
 
-/** Waits for `work` no longer than `ms`. A failure is ignored: messages that were not handed back are redelivered after their ack wait. */
-async function within(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
+/** A failure is ignored: messages that were not handed back are redelivered after their ack wait. */
+function attempt(work: Promise<void>): Promise<void> {
+  return waitAtMost(
+    work.catch(() => undefined),
+    FLUSH_TIMEOUT_MS,
+  );
 }

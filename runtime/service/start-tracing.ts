@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { Logger } from "../definition/hook-definition.js";
+import { waitAtMost } from "../pause.js";
 import { isTraced } from "../telemetry/spans.js";
 import { messageOf } from "../text/error-message.js";
 import type { Environment } from "./config.js";
@@ -59,7 +60,13 @@ export async function startTracing(
     for (const { into } of INSTRUMENTATIONS) require(into);
     if (isTraced()) logger.info({ variables: asked }, "tracing: OpenTelemetry's SDK has started");
     else logger.warn({ variables: asked }, `nothing is traced: ${UNREACHED}`);
-    return { stop: () => within(STOP_MS, sdk.shutdown()) };
+    return {
+      stop: () =>
+        waitAtMost(
+          sdk.shutdown().catch(() => undefined),
+          STOP_MS,
+        ),
+    };
   } catch (error) {
     logger.warn(
       { variables: asked, error: messageOf(error) },
@@ -77,13 +84,4 @@ async function load({ name, exported }: (typeof INSTRUMENTATIONS)[number]): Prom
   } catch {
     return undefined;
   }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
+import { waitAtMost } from "../pause.js";
 import type { Service } from "./assemble.js";
 import { closePools } from "./pools.js";
 
@@ -31,7 +31,7 @@ export async function stopService(service: Service, ready: Promise<void>): Promi
     attempt("HTTP", () => closeHttp(app)),
   ]);
   await attempt("the relay", () => service.parts?.stop());
-  await attempt("the database connections", () => within(POOL_GRACE_MS, closePools(service.pools)));
+  await attempt("the database connections", () => waitAtMost(closePools(service.pools), POOL_GRACE_MS));
   logger.info({}, "stopped");
 }
 
@@ -45,15 +45,5 @@ async function closeHttp(app: FastifyInstance): Promise<void> {
   } finally {
     clearInterval(idle);
     clearTimeout(force);
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController();
-  const waited = sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([work, waited]);
-  } finally {
-    timer.abort();
   }
 }

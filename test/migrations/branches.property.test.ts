@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, inject, test } from "vitest";
-import type { PlannedMigration } from "../../generator/migrations/index.js";
+import type { PlannedMigration } from "../../generator/migrations/plan.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { readCatalog } from "../support/catalog.js";
 import { applyFiles, chain, openDatabase, plan } from "../support/migrations.js";

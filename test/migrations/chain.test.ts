@@ -1,5 +1,5 @@
 import { describe, expect, inject, test } from "vitest";
-import type { PlannedMigration } from "../../generator/migrations/index.js";
+import type { PlannedMigration } from "../../generator/migrations/plan.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { readCatalog } from "../support/catalog.js";
 import { applyFiles, chain, openDatabase, plainName, plan, shop, templates } from "../support/migrations.js";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
-import type { PlannedMigration } from "../../generator/migrations/index.js";
+import type { PlannedMigration } from "../../generator/migrations/plan.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { planOutput } from "../../generator/plan-output.js";
 import { ROOT } from "./compile.js";

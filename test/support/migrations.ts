@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { emitMigrations } from "../../generator/emit/sql/emit-migrations.js";
-import type { MigrationPlan, PlannedMigration } from "../../generator/migrations/index.js";
+import type { MigrationPlan, PlannedMigration } from "../../generator/migrations/plan.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { migrate } from "../../runtime/schema/index.js";
 import { compile } from "./compile.js";

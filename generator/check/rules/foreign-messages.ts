@@ -1,6 +1,7 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { EventSymbol } from "../../language/symbols.js";
+import { filterOfEvent } from "../../model/build/build-event.js";
 import { overlap } from "../../model/filters.js";
 import { isOptional } from "../fields.js";
 import type { Rule } from "../rule.js";
@@ -61,10 +62,6 @@ function isIdField({ fields }: EventSymbol, name: string): boolean {
   return field.kind !== "choice" || (ID_TYPES.includes(field.value) && !field.suffix.startsWith("[]"));
 }
 
-function filterOf({ subject, node }: EventSymbol): string {
-  return (node?.get.subject?.value ?? subject.text).replace("{id}", "*");
-}
-
 /** No two events share a message, and no two streams a subject. Only a subject of its own form can. */
 function checkSubjects(program: Program, report: Report): void {
   const told = new Set<string>();
@@ -74,7 +71,7 @@ function checkSubjects(program: Program, report: Report): void {
     // Each pair is told once: at the later one, unless the earlier one alone has a subject of its own form.
     const isFirst = (other: EventSymbol) => program.events.indexOf(other) < index || !hasTemplate(other);
     const others = program.events.filter(
-      (other) => other !== event && isFirst(other) && overlap(filterOf(other), filterOf(event)),
+      (other) => other !== event && isFirst(other) && overlap(filterOfEvent(other), filterOfEvent(event)),
     );
     const same = others.find((other) => other.service === event.service && !areToldApart(event, other));
     const foreign = others.find((other) => other.service !== event.service);

@@ -1,6 +1,7 @@
 import { type Program, touches } from "../../language/program.js";
 import type { EventSymbol, ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
 import { EVERY_EVENT_HOOK, eventNames } from "../../model/names.js";
+import { mentions } from "../hook-files.js";
 import { hookText } from "../hook-text.js";
 import type { HookRule } from "../rule.js";
 
@@ -39,10 +40,6 @@ function isHooked(heard: readonly EventSymbol[], { name }: SubscriptionSymbol, h
   if (name !== undefined && !mentions(hooks, name.value)) return false;
   const handlers = heard.flatMap((event) => (event.name ? eventNames(event.name.value).hook : []));
   return [EVERY_EVENT_HOOK, ...handlers].some((handler) => mentions(hooks, handler));
-}
-
-function mentions(text: string, word: string): boolean {
-  return new RegExp(`\\b${word}\\b`).test(text);
 }
 
 function isKept(heard: readonly EventSymbol[], service: ServiceSymbol, program: Program): boolean {

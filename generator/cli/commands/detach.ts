@@ -1,4 +1,5 @@
 import { createPool, type Detached, detachDatabase } from "@meshwright/runtime";
+import { hasExisting } from "../../model/has-existing.js";
 import type { Database } from "../../model/mesh.js";
 import { meshSchema } from "../../model/names.js";
 import { describedTables, describedViews } from "../../project/described-tables.js";
@@ -20,7 +21,7 @@ export async function detach(name: string, options: DetachCommandOptions): Promi
   const database = running.mesh.databases.find((each) => each.name === service?.database);
   if (service === undefined || database === undefined)
     throw new UsageError(`${name} has no database to take the mesh from`);
-  if (!database.tables.some(({ existing }) => existing === true))
+  if (!hasExisting(database))
     throw new UsageError(
       `no table of ${database.name} existed before the mesh: there is nothing to go back to`,
       "drop the database, if that is meant",

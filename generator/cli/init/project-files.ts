@@ -1,3 +1,4 @@
+import { record } from "../../project/read-workspaces.js";
 import { UsageError } from "../../project/usage-error.js";
 import { STARTER_DEVELOPMENT, STARTER_SCRIPTS } from "./starter.js";
 
@@ -36,8 +37,4 @@ function parsePackage(text: string): Record<string, unknown> {
   } catch (cause) {
     throw new UsageError("package.json is not JSON: put it right first", undefined, { cause });
   }
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

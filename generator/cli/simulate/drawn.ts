@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import type { JsonSchema, JsonValue } from "../../model/mesh.js";
+import { isSchema } from "../../model/schema-references.js";
 
 /**
  * Values that a JSON Schema is likely to take; whether it does is for a validator to say. What a keyword demands
@@ -20,10 +21,6 @@ export function drawnFrom(schema: JsonValue): fc.Arbitrary<JsonValue> {
 
 function oneOf(choices: readonly fc.Arbitrary<JsonValue>[]): fc.Arbitrary<JsonValue> {
   return choices.length === 0 ? fc.constant(null) : fc.oneof(...choices);
-}
-
-function isSchema(value: JsonValue | undefined): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Both at once, as far as their keywords differ. */

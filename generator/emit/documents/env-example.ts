@@ -1,6 +1,8 @@
 import type { EnvironmentVariable, Mesh, Service } from "../../model/mesh.js";
+import { ownServices } from "../../model/own-services.js";
 import { shellComment, shellExample, shellWord } from "../../quote/shell.js";
-import { ownServices } from "../wording.js";
+import { sentence } from "../wording.js";
+import { folded } from "./markdown.js";
 
 /** A variable across the services and commands that read it. */
 export interface SharedVariable {
@@ -79,7 +81,7 @@ export function environmentView(mesh: Mesh, header: string): EnvironmentView {
   return {
     header,
     variables: sharedVariables(mesh).map((variable) => ({
-      comments: [shellComment(`${sentence(variable.description)} Read by ${names(variable)}.`)],
+      comments: [shellComment(`${sentence(folded(variable.description))} Read by ${names(variable)}.`)],
       lines: isUniform(variable)
         ? variable.readers.slice(0, 1).map(line(variable))
         : variable.readers.map(ownLine(variable)),
@@ -102,13 +104,4 @@ function ownLine(variable: SharedVariable): (reader: Reader) => string {
 
 function names(variable: SharedVariable): string {
   return variable.readers.map((reader) => reader.service).join(", ");
-}
-
-function sentence(text: string): string {
-  const line = text
-    .split(/[\r\n]+/)
-    .map((part) => part.trim())
-    .join(" ")
-    .trim();
-  return /[.!?]$/.test(line) ? line : `${line}.`;
 }

@@ -20,7 +20,8 @@ export function codeList(items: readonly string[]): string {
   return items.length === 0 ? "-" : items.map(inCode).join(", ");
 }
 
-function folded(text: string): string {
+/** On one line. */
+export function folded(text: string): string {
   return text
     .split(/[\r\n]+/)
     .map((line) => line.trim())

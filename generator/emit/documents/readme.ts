@@ -1,10 +1,11 @@
 import { printMermaid } from "../../graph/mermaid.js";
 import { drawPicture, reachAll } from "../../graph/picture.js";
 import type { Call, Cascade, Event, Mesh, Service, Stream, Subscription } from "../../model/mesh.js";
+import { ownServices } from "../../model/own-services.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { schemaFileName } from "../json-schema/event.js";
 import type { Lookup } from "../lookup.js";
-import { eventSentence, listOf, ownServices } from "../wording.js";
+import { eventSentence, listOf } from "../wording.js";
 import { isUniform, type SharedVariable, sharedVariables } from "./env-example.js";
 import { codeList, inCode, prose } from "./markdown.js";
 import { bytes, duration, named } from "./units.js";

@@ -1,4 +1,5 @@
 import { relation } from "../../migrations/sql-names.js";
+import { hasExisting } from "../../model/has-existing.js";
 import type { Database } from "../../model/mesh.js";
 import { meshSchema, nameOnServer } from "../../model/names.js";
 import { dollarQuote, literal } from "../../quote/sql.js";
@@ -38,7 +39,7 @@ export function rolesView(databases: readonly Database[], header: string): Roles
   const rows = sorted.map(({ name, shared, roles, tables, views }, index) => ({
     mesh: literal(meshSchema({ shared })),
     shared: String(shared !== undefined),
-    existing: tables.some(({ existing }) => existing === true) ? "true" : "false",
+    existing: String(hasExisting({ tables })),
     database: literal(nameOnServer({ name, shared })),
     owner: literal(roles.owner),
     service: literal(roles.service),

@@ -15,7 +15,7 @@ export function createSchema(table: Table): JsonSchema {
   return {
     type: "object",
     properties: properties(table.columns.filter(({ name }) => name !== table.softDelete)),
-    required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map(nameInBody),
+    required: table.columns.filter((column) => !mayBeLeftOut(column, table)).map(shownName),
     additionalProperties: false,
   };
 }
@@ -45,13 +45,13 @@ export function isDrawnByRuntime({ name, type }: Column, { key }: Table): boolea
   return key.join() === name && factsOf(type).drawn === true;
 }
 
-/** In the body of a request. */
-export function nameInBody({ name, shown }: Column): string {
+/** How REST calls the column. */
+export function shownName({ name, shown }: Column): string {
   return shown ?? name;
 }
 
 function properties(columns: readonly Column[]): Record<string, JsonSchema> {
-  return Object.fromEntries(columns.map((column) => [nameInBody(column), columnSchema(column)]));
+  return Object.fromEntries(columns.map((column) => [shownName(column), columnSchema(column)]));
 }
 
 function columnSchema(column: Column): JsonSchema {

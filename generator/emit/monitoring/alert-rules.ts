@@ -1,7 +1,7 @@
 import type { Service } from "../../model/mesh.js";
+import { ownServices } from "../../model/own-services.js";
 import { duration, named } from "../documents/units.js";
 import type { Lookup } from "../lookup.js";
-import { ownServices } from "../wording.js";
 import { MOMENT_SECONDS, OUTBOX_SECONDS, toleranceOf } from "./tolerances.js";
 
 /*

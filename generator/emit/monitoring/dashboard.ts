@@ -2,10 +2,10 @@ import type { Dashboard, Panel, RowPanel, VariableModel } from "@grafana/grafana
 import type { Dataquery } from "@grafana/grafana-foundation-sdk/prometheus";
 import type { Options as StatOptions } from "@grafana/grafana-foundation-sdk/stat";
 import type { FieldConfig, Options as TimeseriesOptions } from "@grafana/grafana-foundation-sdk/timeseries";
+import { ownServices } from "../../model/own-services.js";
 import { duration } from "../documents/units.js";
 import type { Lookup } from "../lookup.js";
 import type { Literal } from "../print/layout.js";
-import { ownServices } from "../wording.js";
 import { OUTBOX_SECONDS, type Tolerance, toleranceOf } from "./tolerances.js";
 
 /*

@@ -1,5 +1,5 @@
+import { ownServices } from "../../model/own-services.js";
 import type { Lookup } from "../lookup.js";
-import { ownServices } from "../wording.js";
 
 export interface ScrapeView {
   readonly header: string;

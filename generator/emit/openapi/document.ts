@@ -1,7 +1,7 @@
 import type { Event, Http, JsonSchema, JsonValue, Service, Table, View } from "../../model/mesh.js";
 import { pascalCase } from "../../model/names.js";
 import { serviceTitle } from "../../model/service-title.js";
-import { createSchema, nameInBody, patchSchema } from "../json-schema/body.js";
+import { createSchema, patchSchema, shownName } from "../json-schema/body.js";
 import { type RulesOptions, rulesSchema } from "../json-schema/rules.js";
 import type { Lookup } from "../lookup.js";
 import { COMMON_SCHEMAS, jsonAnswer, PROBLEM_ANSWERS, problemsOf } from "./answers.js";
@@ -90,7 +90,7 @@ function schemasOf(
 
 /** With what the payloads of its events demand, under the names of the body. */
 function withRules(body: JsonSchema, rules: RulesOptions): JsonSchema {
-  const schema = rulesSchema({ ...rules, called: nameInBody });
+  const schema = rulesSchema({ ...rules, called: shownName });
   return schema === undefined ? body : { ...body, allOf: [schema] };
 }
 

@@ -1,8 +1,9 @@
 import { factsOf, type ValueKind } from "@meshwright/runtime/column-types";
 import type { JsonSchema, JsonValue, Resource, Table, View } from "../../model/mesh.js";
 import { pascalCase } from "../../model/names.js";
+import { shownName } from "../json-schema/body.js";
 import { jsonAnswer, problemsOf } from "./answers.js";
-import { shownColumns, shownName, shownValue } from "./row-schema.js";
+import { shownColumns, shownValue } from "./row-schema.js";
 
 export interface Served {
   readonly resource: Resource;

@@ -8,6 +8,7 @@ import {
 } from "@meshwright/runtime/column-types";
 import { INT64 } from "../../model/int64.js";
 import type { Column, JsonSchema, Table, View } from "../../model/mesh.js";
+import { shownName } from "../json-schema/body.js";
 
 /** A row as REST shows it: what shownColumns says, under the names that the columns have there. */
 export function rowSchema(table: Table | View): JsonSchema {
@@ -26,10 +27,6 @@ export function rowSchema(table: Table | View): JsonSchema {
 export function shownColumns(table: Table | View): readonly Column[] {
   const softDelete = "softDelete" in table ? table.softDelete : undefined;
   return table.columns.filter(({ name, private: hidden }) => hidden !== true && name !== softDelete);
-}
-
-export function shownName({ name, shown }: Column): string {
-  return shown ?? name;
 }
 
 /** A value of the column that is not null. */

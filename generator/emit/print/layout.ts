@@ -52,12 +52,13 @@ interface Syntax {
 }
 
 const TYPESCRIPT: Syntax = {
-  key: (name) => (name === SPREAD ? name : `${propertyKey(name)}: `),
+  key: (name) => (name === SPREAD ? name : `${propertyName(name)}: `),
   trailing: ",",
 };
 const JSON_TEXT: Syntax = { key: (name) => `${JSON.stringify(name)}: `, trailing: "" };
 
-function propertyKey(name: string): string {
+/** A property's name as TypeScript writes it. */
+export function propertyName(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
 }
 

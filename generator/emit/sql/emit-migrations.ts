@@ -1,4 +1,4 @@
-import { type MigrationPlan, type PlanInput, planMigrations } from "../../migrations/index.js";
+import { type MigrationPlan, type PlanInput, planMigrations } from "../../migrations/plan.js";
 import { meshSchema } from "../../model/names.js";
 import type { Templates } from "../../templates.js";
 import { printMigration } from "./print-migration.js";

@@ -1,5 +1,5 @@
 import type { Block } from "../../migrations/migration-text.js";
-import { identifier, objectName } from "../../migrations/sql-names.js";
+import { identifier, identifiers, objectName } from "../../migrations/sql-names.js";
 import type { Step } from "../../migrations/steps.js";
 import { onColumn, printStep } from "./print-step.js";
 import type { Printing } from "./sql-render.js";
@@ -80,7 +80,7 @@ export function stagesOf(step: Step, printing: Printing): readonly (readonly [St
         table: printing.relation(step.table),
         name: identifier(step.constraint.name),
         built: printing.index(step.table, step.constraint.name),
-        columns: step.constraint.columns.map(identifier).join(", "),
+        columns: identifiers(step.constraint.columns),
       };
       return [
         ["build", silent("build_unique", view)],
@@ -94,7 +94,7 @@ export function stagesOf(step: Step, printing: Printing): readonly (readonly [St
         name: identifier(name),
         built: printing.index(step.table, name),
         table: printing.relation(step.table),
-        columns: columns.map(identifier).join(", "),
+        columns: identifiers(columns),
       };
       return [["build", { comment, text: printing.render("build_index", view) }]];
     }

@@ -2,12 +2,12 @@ import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Column, Event, Table, View } from "../../model/mesh.js";
 import { isDrawnByRuntime, mayBeLeftOut } from "../json-schema/body.js";
-import { call, code, type Literal } from "../print/layout.js";
+import { call, code, type Literal, propertyName } from "../print/layout.js";
 import { constantStatement, genericType, typeStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
 import type { SourceText, Statement } from "./printer.js";
-import { columnType, propertyName } from "./types.js";
+import { columnType } from "./types.js";
 import { bodyValidators, COMPILED, rulesValidators } from "./validators.js";
 
 export interface TableParts {

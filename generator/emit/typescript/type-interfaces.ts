@@ -6,10 +6,11 @@ import {
 } from "ts-morph";
 import type { Event, Field, NamedType } from "../../model/mesh.js";
 import { namesIn } from "../../model/schema-references.js";
+import { propertyName } from "../print/layout.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports } from "./imports.js";
 import type { SourceText } from "./printer.js";
-import { propertyName, schemaType } from "./types.js";
+import { schemaType } from "./types.js";
 
 /** types.ts: the objects that the payloads of several services may share. */
 export function typesSource(types: readonly NamedType[]): SourceText {

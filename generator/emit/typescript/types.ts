@@ -1,6 +1,7 @@
 import { factsOf } from "@meshwright/runtime/column-types";
 import type { Column, JsonSchema, JsonValue } from "../../model/mesh.js";
-import { nameOfReference } from "../../model/schema-references.js";
+import { isSchema, nameOfReference } from "../../model/schema-references.js";
+import { propertyName } from "../print/layout.js";
 
 /** The TypeScript type of the values that a JSON Schema admits; `unknown` where TypeScript cannot tell. */
 export function schemaType(schema: JsonValue | undefined): string {
@@ -22,11 +23,6 @@ export function columnType(column: Column): string {
   const plain = column.wide === true ? "string" : factsOf(column.type).typescript;
   const type = column.oneOf === undefined ? plain : union(column.oneOf.map(constantType));
   return column.nullable ? union([type, "null"]) : type;
-}
-
-/** A property's name as TypeScript writes it. */
-export function propertyName(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
 }
 
 function namedType(type: JsonValue | undefined, schema: JsonSchema): string {
@@ -95,8 +91,4 @@ function intersection(types: readonly string[]): string {
 
 function inParentheses(type: string): string {
   return /[|&]|^readonly /.test(type) ? `(${type})` : type;
-}
-
-function isSchema(value: JsonValue | undefined): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

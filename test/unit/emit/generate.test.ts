@@ -253,7 +253,12 @@ describe("migrations", () => {
 
   test("that are refused leave everything as it is", async () => {
     const folder = memoryFolder();
-    const refusal = { code: "destructive", message: "auth.users would be dropped" };
+    const refusal = {
+      code: "drop-table" as const,
+      service: "auth",
+      message: "auth.users would be dropped",
+      hint: "keep it",
+    };
     const planned = await generate(reference, folder, {
       loadMigrationPlanner: async () => () => ({ files: {}, refusals: [refusal] }),
     });

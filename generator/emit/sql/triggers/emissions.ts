@@ -86,7 +86,7 @@ function aboutView(event: Event, table: Table, occasion: Occasion): EmissionView
 }
 
 /** `auth.user` */
-function entityName(event: Event): string {
+export function entityName(event: Event): string {
   return `${event.service}.${event.entity}`;
 }
 

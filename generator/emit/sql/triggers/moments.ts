@@ -7,6 +7,7 @@ import { dollarQuote, literal } from "../../../quote/sql.js";
 import type { Render } from "../sql-render.js";
 import { changed, holds, ROW_NUMBER, type RowSource, rowSource } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";
+import { entityName } from "./emissions.js";
 import { columnText, idText } from "./key.js";
 import { type Occasion, occasionsOf, occasionTerms, rowLives } from "./occasions.js";
 import { payloadList } from "./payload.js";
@@ -144,7 +145,7 @@ function dueView(event: Event, table: Table) {
   return {
     event: literal(momentName(event)),
     call: about === undefined ? "emit" : "emit_about",
-    entity: literal(`${event.service}.${event.entity}`),
+    entity: literal(entityName(event)),
     action: literal(event.action),
     source: literal(event.source),
     id: about === undefined ? idText(table, ROW) : columnText(table, about, ROW),
