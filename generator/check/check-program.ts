@@ -33,6 +33,7 @@ import { checkEnvironment } from "./rules/environment.js";
 import { checkEventNames } from "./rules/event-names.js";
 import { checkExistingTables } from "./rules/existing-tables.js";
 import { checkExternalServices } from "./rules/external-services.js";
+import { adviseForeignIdLists } from "./rules/foreign-id-lists.js";
 import { adviseForeignIds } from "./rules/foreign-ids.js";
 import { checkForeignMessages } from "./rules/foreign-messages.js";
 import { checkIdentifiers } from "./rules/identifiers.js";
@@ -44,6 +45,7 @@ import { checkLocalColumns } from "./rules/local-columns.js";
 import { checkNameCollisions } from "./rules/name-collisions.js";
 import { adviseNamedTypes, checkNamedTypes } from "./rules/named-types.js";
 import { checkOverlappingPatterns } from "./rules/overlapping-patterns.js";
+import { adviseOwnCascades } from "./rules/own-cascades.js";
 import { checkPayloadFields } from "./rules/payload-fields.js";
 import { checkPayloadSchemas } from "./rules/payload-schemas.js";
 import { checkPorts } from "./rules/ports.js";
@@ -132,6 +134,7 @@ const advice: readonly Rule[] = [
   adviseForeignIds,
   adviseIdsInNames,
   adviseNamedTypes,
+  adviseOwnCascades,
   adviseRetention,
   adviseRetries,
   adviseStreamSize,
@@ -146,6 +149,7 @@ export function checkProgram(program: Program, report: Report): void {
 
 /** By the code of what each reports: where nobody has looked at the hooks, it is not known. */
 const hookAdvice = {
+  "foreign-ids-in-list": adviseForeignIdLists,
   "idle-subscription": adviseIdleSubscriptions,
   "silent-event": adviseSilentEvents,
 } as const satisfies Readonly<Partial<Record<DiagnosticCode, HookRule>>>;

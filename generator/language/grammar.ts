@@ -43,7 +43,7 @@ export type StreamNode = NodeOf<typeof streamShape>;
 export type DatabaseNode = NodeOf<typeof databaseShape>;
 export type SubjectNode = NodeOf<typeof subjectShape>;
 export type CascadeNode = NodeOf<typeof cascadeShape>;
-export type { ColumnConditionNode } from "./grammar/condition-grammar.js";
+export type { ColumnConditionNode, ConditionNode } from "./grammar/condition-grammar.js";
 export type { ColumnNode, TableNode } from "./grammar/database-grammar.js";
 export type {
   EmitNode,

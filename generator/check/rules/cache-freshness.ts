@@ -1,7 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
 import { fieldsFor, fillingOf } from "../../language/carriers.js";
-import type { ColumnConditionNode, EmitNode } from "../../language/grammar.js";
-import type { ScalarNode } from "../../language/node.js";
 import type { Program } from "../../language/program.js";
 import type {
   ColumnSymbol,
@@ -12,6 +10,7 @@ import type {
 } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
 import { allTables, sourceOf } from "../table-lookup.js";
+import { conditionEntries, type Kept, tellAll, tellEachValue } from "../told-rows.js";
 
 /**
  * Warns of a copy that gets no event of some change of what it copies. It goes stale without lag and without a dead
@@ -35,34 +34,30 @@ export const adviseCacheFreshness: Rule = (program, report) => {
 };
 
 /** Rows of a table come, change and go; what an external owner allows is not known here. */
-function adviseChanges(
-  { cacheOf, span, node }: TableSymbol,
-  { entityName, events }: EntitySymbol,
-  report: Report,
-): void {
+function adviseChanges(table: TableSymbol, { entityName, events }: EntitySymbol, report: Report): void {
   const source = sourceOf(events);
   if (source === undefined) return;
-  const deletions = events.filter((event) => tellsOf(event, "delete"));
-  // Of a partial copy the condition may be its own.
-  const isToldAlways = node?.get.where !== undefined || isToldOfAll(deletions, source);
-  const missing = (["insert", "update", "delete"] as const).filter(
-    (change) => !events.some((event) => tellsOf(event, change)),
-  );
-  if (missing.length === 0 && isToldAlways) return;
-  report("cache-misses-changes", cacheOf?.span ?? span, {
-    entity: entityName,
-    table: source.name,
-    missing,
-    conditional: deletions.flatMap(({ name }) => name?.value ?? []),
+  const span = table.cacheOf?.span ?? table.span;
+  const telling = (change: Told) => events.filter((event) => tellsOf(event, change));
+  const missing = changes.filter((change) => telling(change).length === 0);
+  const kept = keptBy(table, events);
+  const sometimes = (["insert", "delete"] as const).flatMap((change) => {
+    const told = telling(change);
+    if (told.length === 0 || tellAll(told, { source, kept })) return [];
+    return [{ change, events: told.flatMap(({ name }) => name?.value ?? []) }];
   });
+  if (missing.length > 0 || sometimes.length > 0)
+    report("cache-misses-changes", span, { entity: entityName, table: source.name, missing, sometimes });
 }
 
-/** Whether each row is told of, by an event without a condition or by one for each value that a column can take. */
-function isToldOfAll(events: readonly EventSymbol[], source: TableSymbol): boolean {
-  const conditions = events.map(conditionOf);
-  if (conditions.some((entries) => entries.length === 0)) return true;
-  const columns = new Set(conditions.flat().map(({ name }) => name.value));
-  return [...columns].some((column) => takesAll(conditions, column, source));
+/** The rows of a partial copy, by what the owner calls the columns. */
+function keptBy({ columns, node }: TableSymbol, events: readonly EventSymbol[]): Kept {
+  return new Map(
+    conditionEntries(node?.get.where).map(({ column: name, asked }) => {
+      const column = columns.get(name);
+      return [(column && fillingOf(column, events).column) ?? name, asked];
+    }),
+  );
 }
 
 interface Copied {
@@ -94,7 +89,8 @@ function adviseColumn(column: ColumnSymbol, { table, entity, program }: Copied, 
   }
   const updates = events.filter((event) => tellsOf(event, "update"));
   const conditional = updates.filter(carries);
-  if (updates.length === 0 || isPublished(owned, conditional, source)) return;
+  const kept = keptBy(table, events);
+  if (updates.length === 0 || tellEachValue(conditional, owned, { source, kept })) return;
   report("cache-column-stale", span, {
     column: name,
     field,
@@ -110,48 +106,10 @@ function pathOf(table: TableSymbol | undefined, owner: ServiceSymbol | undefined
   return resources.find(({ node }) => node !== undefined && node.value === table?.name)?.name.value;
 }
 
-function tellsOf({ operations, change }: EventSymbol, told: "insert" | "update" | "delete"): boolean {
-  return operations.includes(told) || change === (told === "insert" ? "create" : told);
-}
+const changes = ["insert", "update", "delete"] as const;
+type Told = (typeof changes)[number];
 
-/** Whether each new value of the column is published: by an event of any update, or by one for each value that it can take. */
-function isPublished(
-  column: string,
-  carriers: readonly EventSymbol[],
-  source: TableSymbol | undefined,
-): boolean {
-  const always = carriers.filter(({ node }) => {
-    const of = node?.get.emit?.get.of?.items ?? [];
-    return of.length === 0 || of.some(({ value }) => value === column);
-  });
-  const conditions = always.map(conditionOf);
-  return conditions.some((entries) => entries.length === 0) || takesAll(conditions, column, source);
-}
-
-type Conditions = NonNullable<NonNullable<EmitNode["get"]["when"]>["entries"]>;
-
-function conditionOf({ node }: EventSymbol): Conditions {
-  return node?.get.emit?.get.when?.entries ?? [];
-}
-
-/** Whether conditions on the column alone hold for every value that it can take. */
-function takesAll(
-  conditions: readonly Conditions[],
-  column: string,
-  source: TableSymbol | undefined,
-): boolean {
-  const taken = new Set(
-    conditions.flatMap(([only, ...others]) =>
-      only?.node !== undefined && only.name.value === column && others.length === 0
-        ? valuesOf(only.node).map(({ text }) => text)
-        : [],
-    ),
-  );
-  const values = source?.columns.get(column)?.node?.get.one_of?.items ?? [];
-  return values.length > 0 && values.every(({ text }) => taken.has(text));
-}
-
-function valuesOf(condition: ColumnConditionNode): readonly ScalarNode[] {
-  if (condition.kind === "mapping") return [];
-  return condition.kind === "list" ? condition.items : [condition];
+/** What happens to rows that only name the entity is no change of its own. */
+function tellsOf({ operations, change, id }: EventSymbol, told: Told): boolean {
+  return (id === undefined && operations.includes(told)) || change === (told === "insert" ? "create" : told);
 }

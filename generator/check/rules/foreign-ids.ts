@@ -18,25 +18,34 @@ import { idType, sourceOf } from "../table-lookup.js";
  * the entity's id, or is that of a column with a rule: the row goes on naming what is gone.
  */
 export const adviseForeignIds: Rule = (program, report) => {
+  for (const heard of foreignIdsOf(program)) adviseColumns(heard, program, report);
+};
+
+/** The ids of an entity of another service whose deletions a service hears. */
+export interface Heard {
+  readonly service: ServiceSymbol;
+  readonly entity: EntitySymbol;
+  readonly deletion: EventSymbol;
+  /** Of the entity, as its owner or the copy says it: one column, or none where nobody says it. */
+  readonly key: readonly ColumnSymbol[];
+  readonly copy: TableSymbol | undefined;
+  /** All entities of the mesh, by what their ids are called after them. */
+  readonly called: ReadonlyMap<string, readonly EntitySymbol[]>;
+}
+
+export function* foreignIdsOf(program: Program): Generator<Heard> {
   const called = groupBy(program.entities.values(), ({ entity }) => idName(entity));
   for (const service of program.services.values()) {
     for (const entity of entitiesHeard(service, program)) {
       if (entity.service === service.name) continue;
       const deletion = entity.events.find(({ change }) => change === "delete");
       if (deletion === undefined) continue;
-      const event = `${entity.entityName}.${deletion.subject.value.action}`;
-      adviseTables({ service, entity, event, called }, program, report);
+      const tables = [...(service.database?.tables.values() ?? [])];
+      const copy = tables.find(({ cacheOf }) => cacheOf?.text === entity.entityName);
+      const key = sourceOf(entity.events)?.key ?? copy?.key ?? [];
+      if (key.length < 2) yield { service, entity, deletion, key, copy, called };
     }
   }
-};
-
-interface Heard {
-  readonly service: ServiceSymbol;
-  readonly entity: EntitySymbol;
-  /** Its deletion. */
-  readonly event: string;
-  /** All entities of the mesh, by what their ids are called after them. */
-  readonly called: ReadonlyMap<string, readonly EntitySymbol[]>;
 }
 
 /** All of whose events it hears, not as a named consumer. */
@@ -51,31 +60,44 @@ function entitiesHeard(service: ServiceSymbol, program: Program): ReadonlySet<En
   );
 }
 
-function adviseTables(heard: Heard, program: Program, report: Report): void {
-  const { service, entity, event } = heard;
-  const tables = [...(service.database?.tables.values() ?? [])];
-  const copy = tables.find(({ cacheOf }) => cacheOf?.text === entity.entityName);
-  const key = sourceOf(entity.events)?.key ?? copy?.key ?? [];
-  if (key.length > 1) return;
-  const names = idNames(entity, key[0]);
+function adviseColumns(heard: Heard, program: Program, report: Report): void {
+  const { service, entity, copy, key } = heard;
+  for (const { table, column } of columnsNaming(heard, program)) {
+    if (!holds(column, idType(key))) continue;
+    if (isOwnId(column, table, program.eventsOf(service.name))) continue;
+    if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
+    report("foreign-id-without-rule", column.span, {
+      column: column.name,
+      table: table.name,
+      entity: entity.entityName,
+      event: deletionOf(heard),
+      service: service.name,
+      nullable: column.nullable,
+      copy: copy?.node?.get.where === undefined ? copy?.name : undefined,
+    });
+  }
+}
+
+/** `auth.user.deleted` */
+function deletionOf({ entity, deletion }: Heard): string {
+  return `${entity.entityName}.${deletion.subject.value.action}`;
+}
+
+/** The columns of the service's own tables that are called as the id is. `idIn`: what the name of a column says that it holds ids as. */
+export function* columnsNaming(
+  heard: Heard,
+  program: Program,
+  idIn: (column: string) => string | undefined = (column) => column,
+): Generator<{ readonly table: TableSymbol; readonly column: ColumnSymbol }> {
+  const names = idNames(heard.entity, heard.key[0]);
   const isOfOther = namesOfOthers(heard);
-  const siblings = namesWithRule(heard, copy, program);
-  for (const table of tables) {
+  const siblings = namesWithRule(heard, program);
+  for (const table of heard.service.database?.tables.values() ?? []) {
     if (table.cacheOf !== undefined) continue;
     for (const column of table.columns.values()) {
-      if (!siblings.has(plain(column.name)) && !namesId(column, names, isOfOther)) continue;
-      if (!holds(column, idType(key))) continue;
-      if (isOwnId(column, table, program.eventsOf(service.name))) continue;
-      if (column.node?.get.references !== undefined || hasRule(column, table, { service, program })) continue;
-      report("foreign-id-without-rule", column.span, {
-        column: column.name,
-        table: table.name,
-        entity: entity.entityName,
-        event,
-        service: service.name,
-        nullable: column.nullable,
-        copy: copy?.node?.get.where === undefined ? copy?.name : undefined,
-      });
+      const id = idIn(column.name);
+      if (id === undefined) continue;
+      if (siblings.has(plain(id)) || namesId(id, names, isOfOther)) yield { table, column };
     }
   }
 }
@@ -97,13 +119,10 @@ function idNames({ entity }: EntitySymbol, key: ColumnSymbol | undefined): Reado
 }
 
 /** What columns of the service's other tables are called that a rule, or a reference to the copy, says the id of: `owner_id`. */
-function namesWithRule(
-  { service, event }: Heard,
-  copy: TableSymbol | undefined,
-  program: Program,
-): ReadonlySet<string> {
+function namesWithRule(heard: Heard, program: Program): ReadonlySet<string> {
+  const { service, copy } = heard;
   const ruled = program
-    .cascadesOf(service.name, event)
+    .cascadesOf(service.name, deletionOf(heard))
     .map(({ get }) => (get.delete ?? get.set_null)?.value.column ?? "");
   const columns = [...(service.database?.tables.values() ?? [])].flatMap(({ columns }) => [
     ...columns.values(),
@@ -116,7 +135,7 @@ function namesWithRule(
 
 /** `user_id`, and `approver_user_id` unless that is the id of something else: of a `power_user` beside a `user`. */
 function namesId(
-  { name }: ColumnSymbol,
+  name: string,
   names: ReadonlySet<string>,
   isOfOther: (plainName: string) => boolean,
 ): boolean {

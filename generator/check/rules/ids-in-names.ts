@@ -6,6 +6,9 @@ import type { Rule } from "../rule.js";
 const NUMBERED = 5;
 /** A year is none. */
 const LONG_NUMBER = /(?<!\d)(?!(?:19|20)\d\d(?!\d))\d{4,}/;
+/** `praised-42`: behind a word, and no round amount (`top-10`), no age, days, weeks or hours (`unpaid-14`), and no answer of HTTP (`failed-404`). */
+const SHORT_NUMBER = /[a-z][-_]0*([1-9]\d{1,2})$/;
+const AMOUNTS: ReadonlySet<number> = new Set([12, 14, 16, 18, 21, 24, 28, 31, 36, 48, 52, 72, 99, 365]);
 const HEXADECIMAL = /(?:^|[-_])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?:$|[-_])/;
 
 /** Warns of an id that stands in the name of an entity or an action: each new one would be new subjects, types and hooks. */
@@ -40,5 +43,8 @@ function familyOf({ subject }: EventSymbol, level: "entity" | "action"): string 
 }
 
 function isId(name: string): boolean {
-  return LONG_NUMBER.test(name) || HEXADECIMAL.test(name);
+  // Of none 0, which is round.
+  const short = Number(SHORT_NUMBER.exec(name)?.[1] ?? 0);
+  const isAmount = short % 5 === 0 || AMOUNTS.has(short) || (short >= 400 && short < 600);
+  return LONG_NUMBER.test(name) || HEXADECIMAL.test(name) || !isAmount;
 }

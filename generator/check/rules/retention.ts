@@ -1,4 +1,8 @@
+import { type Program, touches } from "../../language/program.js";
+import type { ServiceSymbol } from "../../language/symbols.js";
 import { printDuration } from "../../language/words.js";
+import { callsOf } from "../../model/build/build-call.js";
+import { findSource } from "../../model/build/build-consumer.js";
 import type { Rule } from "../rule.js";
 import { type HeardPattern, resolveStream, subscriptionsTo } from "./durations.js";
 
@@ -6,15 +10,15 @@ import { type HeardPattern, resolveStream, subscriptionsTo } from "./durations.j
 const SHORTEST_SECONDS = 3_600;
 
 /**
- * Warns of a stream that forgets before somebody who was away for a while is back. Copies are healed by snapshots; what hooks
- * alone hear is lost to them.
+ * Warns of a stream that forgets before somebody who was away for a while is back. Copies, and rules on what the owner serves, are
+ * healed by snapshots; what hooks alone hear is lost to them, and what another system hears that calls nothing of the owner.
  */
 export const adviseRetention: Rule = (program, report) => {
   for (const owner of program.services.values()) {
     const { maxAge, at } = resolveStream(owner, program);
     const isKnown = !owner.external || owner.node?.get.stream !== undefined;
     if (!isKnown || owner.publishes.length === 0 || maxAge === 0 || maxAge >= SHORTEST_SECONDS) continue;
-    const hearing = subscriptionsTo(owner, program).find(isUnhealed);
+    const hearing = subscriptionsTo(owner, program).find((heard) => !isHealed(heard, owner, program));
     if (hearing !== undefined)
       report("short-retention", at.maxAge, {
         owner: owner.name,
@@ -26,7 +30,18 @@ export const adviseRetention: Rule = (program, report) => {
 };
 
 /** A named consumer, a service without a database, and what hears one action alone have hooks and nothing else. */
-function isUnhealed({ service, subscription: { name, pattern } }: HeardPattern): boolean {
-  if (service.external) return false;
-  return name !== undefined || service.database === undefined || pattern.value.action !== undefined;
+function isHealed({ service, subscription }: HeardPattern, owner: ServiceSymbol, program: Program): boolean {
+  const { name, pattern } = subscription;
+  if (service.external) return callsOf(service, program).some(({ callee }) => callee === owner.name);
+  if (name !== undefined || service.database === undefined || pattern.value.action !== undefined)
+    return false;
+  const tables = [...service.database.tables.values()];
+  return program.entitiesOf(owner.name).every((entity) => {
+    const copy = tables.find(({ cacheOf }) => cacheOf?.text === entity.entityName);
+    return (
+      !touches(pattern.value, entity) ||
+      copy?.node?.get.sync !== undefined ||
+      findSource(entity, service, program) !== undefined
+    );
+  });
 }

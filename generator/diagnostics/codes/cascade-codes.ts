@@ -87,4 +87,16 @@ export const cascadeCodes = {
         : `${rule}, or say "references: ${p.copy}" where a row must not come before its "${p.entity}"`;
     },
   ),
+  "foreign-ids-in-list": warning(
+    (p: { column: string; table: string; entity: string; hook: string; isList: boolean }) =>
+      `"${p.column}" of "${p.table}" goes on naming each deleted "${p.entity}": no rule reaches into a ${p.isList ? "list" : "json column"}, and no hook hears of deletions`,
+    (p) =>
+      `a table with a row for each id can have a rule; or take the id out of the list in the hook "${p.hook}"`,
+  ),
+  "cascade-within-service": warning(
+    (p: { table: string; column: string; source: string; event: string; onDelete: "cascade" | "set_null" }) =>
+      `"${p.column}" of "${p.table}" names rows of the same database: until "${p.event}" has come back from the broker, it names some that are gone`,
+    (p) =>
+      `say "references: ${p.source}, on_delete: ${p.onDelete}" at "${p.column}" of "${p.table}" in place of this rule`,
+  ),
 };

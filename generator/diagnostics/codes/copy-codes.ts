@@ -91,24 +91,26 @@ export const copyCodes = {
       entity: string;
       table: string;
       missing: readonly ("insert" | "update" | "delete")[];
-      /** The deletions that are told where a condition holds. */
-      conditional: readonly string[];
+      /** What is told where a condition holds, and by which events. */
+      sometimes: readonly { readonly change: "insert" | "delete"; readonly events: readonly string[] }[];
     }) => {
-      const [change, other] = p.missing;
-      if (change === "insert")
-        return `no event tells of creations of "${p.entity}", so this copy lacks new rows until a change or a snapshot brings them`;
-      if (other !== undefined)
-        return `no event tells of updates or deletions of "${p.entity}", so this copy keeps rows as they were created`;
-      if (change === "update")
-        return `no event tells of updates of "${p.entity}", so this copy keeps the values of its creation`;
-      return p.conditional.length === 0
-        ? `no event tells of deletions of "${p.entity}", so this copy keeps rows that are gone`
-        : `deletions of "${p.entity}" are told only where "when" holds (${p.conditional.join(", ")}), so this copy keeps other rows that are gone`;
+      const [change] = p.missing;
+      const never = change === undefined ? [] : [untold(p.entity, change, p.missing.length)];
+      const seldom = p.sometimes.map(({ change, events }) => {
+        const [what, effect] =
+          change === "insert"
+            ? ["creations", "lacks other rows until a change or a snapshot brings them"]
+            : ["deletions", "keeps other rows that are gone"];
+        return `${what} of "${p.entity}" are told only where "when" holds (${events.join(", ")}), so this copy ${effect}`;
+      });
+      return [...never, ...seldom].join("; ");
     },
-    ({ entity, table, missing: [change = "delete"], conditional }) =>
-      change === "delete" && conditional.length > 0
-        ? 'remove "when", or add a deletion without it'
-        : `add the subject "${entity}.{id}.${change === "insert" ? "create" : change}d" with "emit: { table: ${table}, on: ${change} }"`,
+    ({ entity, table, missing: [change], sometimes }) => {
+      if (change !== undefined)
+        return `add the subject "${entity}.{id}.${change === "insert" ? "create" : change}d" with "emit: { table: ${table}, on: ${change} }"`;
+      const noun = sometimes[0]?.change === "insert" ? "creation" : "deletion";
+      return `remove "when", or add a ${noun} without it; a copy that is to keep such rows alone says so by "where"`;
+    },
   ),
   "cache-column-stale": warning(
     (p: {
@@ -205,3 +207,14 @@ export const copyCodes = {
       `"${p.path}" serves the table "${p.table}", but the events of "${p.entity}" come from "${p.source}"`,
   ),
 };
+
+/** The gravest of what no event tells of. */
+function untold(entity: string, change: "insert" | "update" | "delete", count: number): string {
+  if (change === "insert")
+    return `no event tells of creations of "${entity}", so this copy lacks new rows until a change or a snapshot brings them`;
+  if (count > 1)
+    return `no event tells of updates or deletions of "${entity}", so this copy keeps rows as they were created`;
+  return change === "update"
+    ? `no event tells of updates of "${entity}", so this copy keeps the values of its creation`
+    : `no event tells of deletions of "${entity}", so this copy keeps rows that are gone`;
+}

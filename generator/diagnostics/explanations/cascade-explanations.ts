@@ -64,4 +64,13 @@ export const cascadeExplanations = {
     "user_id: text",
     "user_id: { type: text, references: user_cache, on_delete: cascade }",
   ),
+  "foreign-ids-in-list": explain(
+    "A rule finds the rows whose column holds the id, and a list holds many: nothing takes the deleted one out. A hook of the deletion may, and any handler of it silences this; ignore it where the list is meant to remember. Lists are known by name: user_ids, member_user_ids, and owner_ids where an owner_id has a rule.",
+    'room_id: { type: nanoid, key: true }\nuser_ids: "text[]"',
+    "room_id: { type: nanoid, key: true }",
+  ),
+  "cascade-within-service": explain(
+    "PostgreSQL keeps a reference in the transaction of the deletion itself. A rule waits for the event, and in the meantime others read, and write, rows that name what is gone. It is right where no reference can be: of rows that are deleted softly, of tables that exist, or with a hook before each row.",
+    "- { on: sfs.folder.deleted, service: sfs, delete: files.folder_id }",
+  ),
 } satisfies Readonly<Record<string, Explanation>>;

@@ -70,7 +70,7 @@ export const copyExplanations = {
     "user_cache:\n  cache: auth.user\n  sync: { from: auth, get: /api/users }",
   ),
   "cache-misses-changes": explain(
-    "The copy keeps what nothing tells it to change, until a snapshot comes.",
+    "The copy keeps what nothing tells it to change, until a snapshot comes. An event with `when` tells of some rows alone: enough where the copy keeps no others (`where`), or where there is one event for each value.",
     "auth.user.{id}.deleted:\n  event: UserDeleted",
     "auth.user.{id}.updated:\n  event: UserUpdated\n  emit: { table: users, on: update }\n  payload: { user_id: nanoid, username: string }\nauth.user.{id}.deleted:\n  event: UserDeleted",
   ),

@@ -141,7 +141,7 @@ export const serviceExplanations = {
     "delivery: { batch: 50, max_ack_pending: 100 }",
   ),
   "short-retention": explain(
-    'Hooks alone hear these events, and no snapshot brings what they miss: a service that is away for longer than the stream keeps its messages has lost them. A service that keeps a copy with "sync" is not warned of: when it is back, a snapshot fills its copy, applies its rules and calls its hooks for what was missed; several updates of one row come as one.',
+    'Hooks alone hear these events, and no snapshot brings what they miss: a service that is away for longer than the stream keeps its messages has lost them. A service that keeps a copy with "sync" is not warned of: when it is back, a snapshot fills its copy, applies its rules and calls its hooks for what was missed; several updates of one row come as one. Nor is one whose entity the owner serves: a snapshot tells its rules and hooks what exists. Of an external service it is not known what it does when it is back; where it calls the owner ("calls"), it can read what it missed.',
     "stream: { max_age: 10m }",
     "stream: { max_age: 7d }",
   ),
