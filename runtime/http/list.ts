@@ -18,7 +18,7 @@ export interface ListOptions {
 
 const CHUNK_MS = 60_000;
 /** Size of a chunk: large enough that its fixed cost does not matter, small enough for many lists at once. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 const FIRST_ROWS = 32;
 const MOST_ROWS = 8192;
 
@@ -28,14 +28,14 @@ const MOST_ROWS = 8192;
  * PostgreSQL is known before anything is sent. A later error destroys the stream: a truncated array must never look complete.
  */
 export async function openList(pool: Pool, table: TableDefinition, options: ListOptions): Promise<Readable> {
-  const loss = watchConnection();
-  const client = await acquire(pool, loss.tell);
+  const { tell, unlessLost } = watchConnection();
+  const client = await acquire(pool, tell);
   const release = (error?: Error) => {
-    client.off("error", loss.tell);
+    client.off("error", tell);
     client.release(error);
   };
   try {
-    const chunks = readChunks({ client, lost: loss.lost }, table, options);
+    const chunks = readChunks({ client, unlessLost }, table, options);
     return await streamRows(chunks, { chunkMs: options.chunkMs ?? CHUNK_MS, release });
   } catch (error) {
     // A refused filter does no harm to the connection.
@@ -44,18 +44,34 @@ export async function openList(pool: Pool, table: TableDefinition, options: List
   }
 }
 
+interface Connection {
+  /** Listener for errors of the connection. Without one a lost connection would end the process. */
+  readonly tell: (error: Error) => void;
+  /** Settles as the work does, or rejects when the connection is lost. One at a time. */
+  readonly unlessLost: <T>(work: Promise<T>) => Promise<T>;
+}
+
 /**
- * Rejects when the connection is lost. Without a listener a lost connection would end the process. And a cursor that has read its last
- * row and waits for the server to be ready is not told: its reader would wait for ever, and the connection never return to the pool.
+ * A cursor that has read its last row and waits for the server to be ready is not told that the connection is lost: its reader would
+ * wait for ever, and the connection never return to the pool.
+ *
+ * Not `Promise.race` with one promise for the loss: that promise would keep every chunk of the list until the list ends.
  */
-function watchConnection(): { readonly lost: Promise<never>; readonly tell: (error: Error) => void } {
-  let tell: (error: Error) => void = () => undefined;
-  const lost = new Promise<never>((_, reject) => {
-    tell = reject;
-  });
-  // The connection may be lost while nobody reads.
-  lost.catch(() => undefined);
-  return { lost, tell };
+function watchConnection(): Connection {
+  let lost: Error | undefined;
+  let interrupt: (error: Error) => void = () => undefined;
+  return {
+    tell(error) {
+      lost ??= error;
+      interrupt(lost);
+    },
+    unlessLost: (work) =>
+      new Promise((resolve, reject) => {
+        interrupt = reject;
+        work.then(resolve, reject);
+        if (lost !== undefined) reject(lost);
+      }),
+  };
 }
 
 interface Chunks {
@@ -64,14 +80,12 @@ interface Chunks {
   close(): Promise<void>;
 }
 
-interface Reading {
+interface Reading extends Pick<Connection, "unlessLost"> {
   readonly client: PoolClient;
-  /** Rejects when the connection is lost. */
-  readonly lost: Promise<never>;
 }
 
 function readChunks(
-  { client, lost }: Reading,
+  { client, unlessLost }: Reading,
   table: TableDefinition,
   { filter, versions }: ListOptions,
 ): Chunks {
@@ -83,12 +97,12 @@ function readChunks(
   let count = FIRST_ROWS;
   return {
     next: async () => {
-      const rows = (await Promise.race([cursor.read(count), lost])).map(([row]) => row);
+      const rows = (await unlessLost(cursor.read(count))).map(([row]) => row);
       const bytes = rows.reduce((sum, row) => sum + row.length, 1);
       count = Math.max(1, Math.min(MOST_ROWS, Math.ceil((rows.length * CHUNK_BYTES) / bytes)));
       return rows;
     },
-    close: () => Promise.race([cursor.close(), lost]),
+    close: () => unlessLost(cursor.close()),
   };
 }
 

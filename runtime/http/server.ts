@@ -46,7 +46,7 @@ export interface HttpLimits extends ConnectionLimits {
   readonly requestMs: number;
   /** After which a connection without a byte in either direction is closed. Default 60000. */
   readonly idleMs: number;
-  /** In which the client of a list must take each chunk of 256 KiB: a slow one has a connection too. Default 60000. */
+  /** In which the client of a list must take each chunk of 64 KiB: a slow one has a connection too. Default 60000. */
   readonly chunkMs: number;
   /** Large bodies that are read at once. Default 20. */
   readonly bodies: number;

@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KEY, readRows, startServer, type TestServer } from "../../support/http-server.js";
 import { waitFor } from "../../support/servers.js";
 
 const ROWS = 200_000;
+const MEGABYTE = 1024 * 1024;
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer({ limits: { idleMs: 1_500, lists: 2 } });
@@ -109,13 +112,32 @@ test("a reader that goes away while it waits for its turn leaves nothing behind"
   expect(await readRows(await server.request("GET", "/api/users?username=name%207"))).toHaveLength(1);
 });
 
+test("what a reader has taken is not kept until the list ends", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const response = await openList("/api/users");
+  const before = heapAfter(collect);
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += chunk.length;
+    if (bytes > 30 * MEGABYTE) break;
+  }
+  expect(bytes).toBeGreaterThan(30 * MEGABYTE);
+  expect(heapAfter(collect) - before).toBeLessThan(10 * MEGABYTE);
+});
+
+function heapAfter(collect: () => void): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
 test("a reader that stops reading holds little memory, and is cut off", async () => {
   const response = await openList("/api/users");
   response.on("error", () => undefined);
   response.pause();
   const before = process.memoryUsage().rss;
   await sleep(800);
-  expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024);
+  expect(process.memoryUsage().rss - before).toBeLessThan(60 * MEGABYTE);
   await waitFor(idleConnections, { timeoutMs: 10_000, what: "the connection to come back" });
 });
 
