@@ -25,7 +25,7 @@ import { readElement, type UnfitRow } from "./unfit-rows.js";
  */
 
 /** Elements per chunk, and so per transaction. */
-export const CHUNK_ROWS = 6_000;
+export const CHUNK_ROWS = 3_000;
 
 export interface Merged extends Trusted {
   readonly rows: number;

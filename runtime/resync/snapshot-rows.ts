@@ -36,32 +36,33 @@ export function toRows(
   { before, seq }: { readonly before: number; readonly seq: number },
 ): Judged<SnapshotRow> {
   const read = elements.map(readElement);
-  const present = cache.columns.map((column) =>
-    read.some(({ fields = {} }) => fieldOf(fields, memberFilling(column)) !== undefined),
-  );
+  const filled = cache.columns.map((column): Filled => {
+    const member = memberFilling(column);
+    const isPresent = read.some(({ fields = {} }) => fieldOf(fields, member) !== undefined);
+    return { column, member, isPresent };
+  });
+  const checked = [...cache.key, ...cache.columns];
   const unfit: UnfitRow[] = [];
   const byEntity = new Map<string, SnapshotRow>();
-  read.forEach((one, index) => {
+  // Of each row of a table: loops, since closures and copies would be most of what is allocated.
+  for (const [index, { fields, reason: unread }] of read.entries()) {
     const ordinal = before + index + 1;
-    const id = idOfRow(cache.key, one.fields ?? {});
-    const reason = one.reason ?? unfitElement(cache, one.fields ?? {}, id);
-    if (reason !== undefined || one.fields === undefined || id === null) {
+    const id = idOfRow(cache.key, fields ?? {});
+    const reason = unread ?? unfitElement(cache, checked, fields ?? {}, id);
+    if (reason !== undefined || fields === undefined || id === null) {
       unfit.push({
         ordinal,
         id,
         reason: reason ?? `it has no ${cache.key.map(memberFilling).join(", ")}`,
         element: textOf(elements[index]),
       });
-      return;
+      continue;
     }
-    const { fields } = one;
-    const cells = cache.columns.map((column, at) =>
-      present[at] === true ? toCell(column, fields, memberFilling(column)) : undefined,
-    );
+    const cells = cellsOf(filled, fields);
     const absent = absentCondition(cache, cells);
     if (absent !== undefined) {
-      unfit.push({ ordinal, id, reason: absent, element: textOf(one.fields) });
-      return;
+      unfit.push({ ordinal, id, reason: absent, element: textOf(fields) });
+      continue;
     }
     const version = versionOf(fields);
     const row = {
@@ -76,11 +77,29 @@ export function toRows(
       ordinal,
     };
     const former = byEntity.get(id);
-    const [later, earlier] = former !== undefined && isOlder(row, former) ? [former, row] : [row, former];
-    if (earlier !== undefined) unfit.push(repeated(earlier));
-    byEntity.set(id, later);
-  });
+    const isStale = former !== undefined && isOlder(row, former);
+    if (former !== undefined) unfit.push(repeated(isStale ? row : former));
+    if (!isStale) byEntity.set(id, row);
+  }
   return { fit: [...byEntity.values()], unfit };
+}
+
+/** A column of the cache, and what fills it. */
+interface Filled {
+  readonly column: ColumnDefinition;
+  readonly member: string;
+  /** Whether any element of the chunk has it. */
+  readonly isPresent: boolean;
+}
+
+function cellsOf(filled: readonly Filled[], fields: Fields): readonly unknown[] {
+  const cells: unknown[] = new Array(filled.length);
+  let at = 0;
+  for (const { column, member, isPresent } of filled) {
+    cells[at] = isPresent ? toCell(column, fields, member) : undefined;
+    at += 1;
+  }
+  return cells;
 }
 
 /** The later of two rows of one entity counts, as it does across chunks; unless it says that it is older. */
@@ -100,18 +119,22 @@ function absentCondition({ conditions, columns }: CacheModel, cells: readonly un
   return `it has no ${column && memberFilling(column)}, which says whether it belongs to this copy`;
 }
 
-/** Why an element cannot be a row of this cache; undefined where nothing is known against it. */
-function unfitElement(cache: CacheModel, fields: Fields, id: string | null): string | undefined {
-  const { key, columns } = cache;
-  const memberOf = (column: ColumnDefinition) => fieldOf(fields, memberFilling(column));
-  for (const column of [...key, ...columns]) {
-    const reason = unfitValue(column, memberOf(column));
+/** Why an element cannot be a row of this cache; undefined where nothing is known against it. `checked`: the columns of the cache. */
+function unfitElement(
+  { key }: CacheModel,
+  checked: readonly ColumnDefinition[],
+  fields: Fields,
+  id: string | null,
+): string | undefined {
+  for (const column of checked) {
+    const reason = unfitValue(column, fieldOf(fields, memberFilling(column)));
     if (reason !== undefined) return reason;
   }
-  return (
-    (id === null ? unfitId(joinId(key.map((column) => String(memberOf(column))))) : undefined) ??
-    unfitVersion(fields)
-  );
+  const unfit =
+    id === null
+      ? unfitId(joinId(key.map((column) => String(fieldOf(fields, memberFilling(column))))))
+      : undefined;
+  return unfit ?? unfitVersion(fields);
 }
 
 function isVersion(value: unknown): boolean {
