@@ -41,14 +41,16 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   const printer = openPrinter();
   const render = openRender(context.templates);
   const files = [
-    ...emitMeshFiles(lookup, render),
-    { path: "mesh.schema.json", text: printJson(context.languageSchema) },
-    ...(mesh.types.length === 0 ? [] : printer([{ path: "types.ts", source: typesSource(mesh.types) }])),
+    ...shown(emitMeshFiles(lookup, render)),
+    ...shown([{ path: "mesh.schema.json", text: printJson(context.languageSchema) }]),
+    ...(mesh.types.length === 0
+      ? []
+      : shown(printer([{ path: "types.ts", source: typesSource(mesh.types) }]))),
     ...inGroups(mesh.services).flatMap((services) =>
-      printer(services.flatMap((service) => typeScriptSources(service, lookup))),
+      shown(printer(services.flatMap((service) => typeScriptSources(service, lookup)))),
     ),
-    ...mesh.services.flatMap((service) => emitOpenApi(service, lookup)),
-  ].map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
+    ...mesh.services.flatMap((service) => shown(emitOpenApi(service, lookup))),
+  ];
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
     (context.migrations[name] ?? []).map((file) => ({
       path: migrationPath(name, file.name),
@@ -57,6 +59,10 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
   );
   const lock = printLock({ mesh, ...context }, files, checksums(mesh, context));
   return [...files, ...migrations, { path: LOCK_FILE, text: lock }];
+}
+
+function shown(files: readonly EmittedFile[]): readonly EmittedFile[] {
+  return files.map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
 }
 
 /** So many at once that what is done per group does not count, and so few that their sources take no memory. */
