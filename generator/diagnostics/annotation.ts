@@ -70,13 +70,18 @@ export function toSarif(
           ruleIndex: indexOf.get(rule),
           level,
           message: { text },
-          locations: [{ physicalLocation: { artifactLocation: { uri: encodeURI(file) }, ...regionOf(at) } }],
+          locations: [{ physicalLocation: { artifactLocation: { uri: toUri(file) }, ...regionOf(at) } }],
           ...(ignored !== undefined && { suppressions: [{ kind: "inSource", justification: ignored }] }),
           ...(properties !== undefined && { properties }),
         })),
       },
     ],
   };
+}
+
+/** A relative reference whose path is the file's: `#`, `?` and a colon would make another thing of it. */
+function toUri(file: string): string {
+  return file.split("/").map(encodeURIComponent).join("/");
 }
 
 function regionOf(at: Annotation["at"]) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMesh } from "../support/compile.js";
 import { mesh } from "../support/mesh-command.js";
+import { sarifMistakes } from "../support/sarif-schema.js";
 
 /* `mesh diff` as CI runs it: in a repository of git, in a folder below its top, against refs, files and the lock. */
 
@@ -88,6 +89,73 @@ describe("against a commit", () => {
     git("rm", "-q", "-f", "--cached", "mesh.yaml");
     git("commit", "-q", "-m", "no mesh");
     expect(await lines()).toBe("mesh: HEAD has no mesh.yaml in this folder");
+  });
+});
+
+describe("to reviewers", () => {
+  const awkward = "100%, a:b#c?d é";
+  const place = join(folder, awkward);
+  const file = `${awkward}/mesh.yaml`;
+
+  beforeAll(() => {
+    mkdirSync(place);
+    writeFileSync(join(place, "old.yaml"), text);
+    writeFileSync(
+      join(place, "mesh.yaml"),
+      text
+        .replace("port: 8084", "port: 9084")
+        .replace(
+          'display_name:  { type: text, default: "" }',
+          "display_name: text # %0A,\n          nick: text?",
+        )
+        .replace("image:         { type: text }", "image: text\n          approver_user_id: text?"),
+    );
+  });
+
+  const commands = [{ args: ["check"] }, { args: ["diff", "--against", "old.yaml", "--fail-on", "none"] }];
+
+  test.each(commands)(
+    "mesh $args.0 --sarif is SARIF, and names files from the top of the repository",
+    async ({ args }) => {
+      const { code, stdout } = await mesh(place, ...args, "--sarif");
+      expect(code).toBe(0);
+      const log = JSON.parse(stdout);
+      expect(sarifMistakes(log)).toEqual([]);
+      expect(log.runs[0].results.length).toBeGreaterThan(0);
+      for (const { locations } of log.runs[0].results) {
+        const url = new URL(locations[0].physicalLocation.artifactLocation.uri, "file:///");
+        expect(decodeURIComponent(url.pathname)).toBe(`/${file}`);
+      }
+    },
+  );
+
+  test.each(commands)(
+    "mesh $args.0 --github is commands that the runner reads as they were meant",
+    async ({ args }) => {
+      const { code, stdout } = await mesh(place, ...args, "--github");
+      expect(code).toBe(0);
+      for (const line of stdout.trimEnd().split("\n")) {
+        const [, properties = "", said = ""] = /^::(?:error|warning|notice) (.*?)::(.*)$/.exec(line) ?? [];
+        const read = properties.split(",").map((pair) => pair.split("="));
+        expect(read.map(([name]) => name)).toEqual(["file", "line", "col", "endLine", "endColumn", "title"]);
+        expect(unescaped(read[0]?.[1] ?? "")).toBe(file);
+        expect(unescaped(said)).not.toMatch(/%0[AD]|%25|%3A|%2C/);
+      }
+    },
+  );
+
+  /** As the runner of GitHub does. */
+  function unescaped(text: string): string {
+    const escapes = { "%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%" };
+    return text.replace(/%(?:0[AD]|3A|2C|25)/g, (escaped) => escapes[escaped as keyof typeof escapes]);
+  }
+
+  test("a mesh.yaml with mistakes is SARIF of errors", async () => {
+    writeFileSync(join(place, "mesh.yaml"), `${text}\n  - { on: auth.usr.deleted }\nnope: 1\n`);
+    const { code, stdout } = await mesh(place, "check", "--sarif");
+    expect(code).toBe(1);
+    expect(sarifMistakes(JSON.parse(stdout))).toEqual([]);
+    expect(JSON.parse(stdout).runs[0].results).toMatchObject([{ level: "error" }, { level: "error" }]);
   });
 });
 

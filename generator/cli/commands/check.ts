@@ -1,7 +1,6 @@
-import { type Annotation, type SarifRule, toSarif } from "../../diagnostics/annotation.js";
+import type { Annotation, SarifRule } from "../../diagnostics/annotation.js";
 import { plural } from "../../diagnostics/plural.js";
 import type { Mesh } from "../../model/mesh.js";
-import { readVersion } from "../../project/package.js";
 import { colour, print, printJson, tell } from "../../terminal/terminal.js";
 import { adviseHooks } from "../advise-hooks.js";
 import { findCode } from "../ask/explain-code.js";
@@ -41,8 +40,7 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
     });
   else if (form.sarif || form.github) {
     const all = annotations({ refusals, warnings }, compilation);
-    if (form.sarif) printJson(sarifOf(all, await readVersion()));
-    else printAnnotations(all);
+    await printAnnotations(all, { sarif: form.sarif ? rulesOf(all) : undefined });
   } else {
     printWarnings(warnings, compilation);
     if (refusals.length > 0) reportRefusals({ refusals }, compilation);
@@ -55,12 +53,11 @@ export async function check({ strict = false, ...form }: CheckOptions): Promise<
 
 const STRICT = "--strict: mend what is warned of, or say why it is right: # mesh-ignore CODE: why it is";
 
-function sarifOf(all: readonly Annotation[], version: string) {
-  const rules = [...new Set(all.map(({ rule }) => rule))].sort().map((id): SarifRule => {
+function rulesOf(all: readonly Annotation[]): readonly SarifRule[] {
+  return [...new Set(all.map(({ rule }) => rule))].sort().map((id): SarifRule => {
     const why = findCode(id)?.why;
     return why === undefined ? { id } : { id, fullDescription: { text: why } };
   });
-  return toSarif(all, { version, rules });
 }
 
 function describe(

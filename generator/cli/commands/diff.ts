@@ -2,8 +2,7 @@ import { type ChangeClass, classNames, FAILING, isChangeClass } from "../../comp
 import { compareMeshes } from "../../compatibility/compare-meshes.js";
 import { compareSqlFolders } from "../../compatibility/own-sql-changes.js";
 import { type DiffReport, isFailing, placeChanges } from "../../compatibility/report/placed-changes.js";
-import { toSarif } from "../../diagnostics/annotation.js";
-import { readTemplates, readVersion } from "../../project/package.js";
+import { readTemplates } from "../../project/package.js";
 import { UsageError } from "../../project/usage-error.js";
 import { print, printJson } from "../../terminal/terminal.js";
 import { askWithHooks } from "../ask/hooks-of-project.js";
@@ -60,9 +59,8 @@ async function printReport(report: DiffReport, options: DiffOptions): Promise<vo
     printJson((await import("../../compatibility/report/diff-json.js")).diffToJson(report));
   } else if (options.sarif || options.github) {
     const { annotateChange, changeRules } = await import("../../compatibility/report/annotate-change.js");
-    const all = report.changes.map(annotateChange);
-    if (options.github) printAnnotations(all);
-    else printJson(toSarif(all, { version: await readVersion(), rules: changeRules(report.changes) }));
+    const rules = options.sarif ? changeRules(report.changes) : undefined;
+    await printAnnotations(report.changes.map(annotateChange), { sarif: rules });
   } else if (options.markdown) {
     print((await import("../../compatibility/report/diff-markdown.js")).diffToMarkdown(report));
   } else print((await import("../../compatibility/report/diff-text.js")).renderDiff(report, DIFF_PAINT));

@@ -30,6 +30,17 @@ export function findCommit(ref: string): Commit {
   };
 }
 
+/** `systems/`: this folder, from the top of its repository; empty where it is the top, or in none. */
+export function folderInRepository(): string {
+  try {
+    const { ok, text } = git("rev-parse", "--show-prefix");
+    return ok ? text : "";
+  } catch (error) {
+    if (error instanceof UsageError) return "";
+    throw error;
+  }
+}
+
 /**
  * Whether a commit that this repository knows has the file of generated/, on whichever branch; undefined: there is no repository here. It is asked
  * once for each folder.

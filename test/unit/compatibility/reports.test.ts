@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { Ajv } from "ajv";
 import { describe, expect, test } from "vitest";
 import { FAILING } from "../../../generator/compatibility/change-class.js";
 import { compareMeshes } from "../../../generator/compatibility/compare-meshes.js";
@@ -13,6 +11,7 @@ import { toSarif, toWorkflowCommands } from "../../../generator/diagnostics/anno
 import type { HookReads } from "../../../generator/flow/hook-reads.js";
 import type { Mesh } from "../../../generator/model/mesh.js";
 import { templates } from "../../support/migrations.js";
+import { sarifMistakes } from "../../support/sarif-schema.js";
 import { bases } from "./bases.js";
 
 /** An edit with something of every class, and texts that each form has to escape. */
@@ -257,22 +256,8 @@ test("JSON has everything that the text says", () => {
 });
 
 test("SARIF is what its schema says", () => {
-  const {
-    $schema: _,
-    id: __,
-    ...schema
-  } = JSON.parse(readFileSync(new URL("../../support/sarif-2.1.0.schema.json", import.meta.url), "utf8"));
-  const validate = new Ajv({
-    strict: false,
-    validateFormats: false,
-    validateSchema: false,
-    unicodeRegExp: false,
-  }).compile(schema);
-  for (const text of [EDITED, bases.shop]) {
-    const log = JSON.parse(JSON.stringify(sarifOf(report(text))));
-    expect(validate(log), JSON.stringify(validate.errors)).toBe(true);
-  }
-  expect(validate({ version: "2.1.0", runs: [{ results: [] }] })).toBe(false);
+  for (const text of [EDITED, bases.shop]) expect(sarifMistakes(sarifOf(report(text)))).toEqual([]);
+  expect(sarifMistakes({ version: "2.1.0", runs: [{ results: [] }] })).not.toEqual([]);
   const [{ results, tool }] = sarifOf(report()).runs as never as [
     { results: { ruleId: string; ruleIndex: number }[]; tool: { driver: { rules: { id: string }[] } } },
   ];
