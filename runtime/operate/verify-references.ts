@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClientBase, escapeIdentifier } from "pg";
+import { type ClientBase, escapeIdentifier, type Pool } from "pg";
 import { idSql, keyColumns } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { livingRows } from "../database/soft-deletion.js";
@@ -16,23 +16,26 @@ import { unfitVersion, versionOf } from "../resync/snapshot-rows.js";
 import { readSource, sourceOf } from "../resync/snapshot-source.js";
 import { idOfFields, readElement } from "../resync/unfit-rows.js";
 import { findsAhead } from "./ahead.js";
-import { type FoundRow, NO_FINDINGS, type RowFinding, type Verification } from "./findings.js";
+import { countFindings, type FoundRow, NO_FINDINGS, type RowFinding, type Verification } from "./findings.js";
 import type { VerifyOptions } from "./verify.js";
 
 /*
- * Verifies a consumer without a cache by the rows that its cascades would delete or change, and that refer to an entity which its owner
- * does not have. One of an entity that was known here is `extra`: its deletion was missed, and a snapshot runs its cascade. Any other is
+ * Verifies a consumer by the rows that its cascades would delete or change, and that refer to an entity which its owner does not have. One of an entity that was known here is `extra`: its deletion was missed, and a snapshot runs its cascade. Any other is
  * `dangling`: it may have been written ahead of its entity, so no snapshot touches it.
  */
 
 const ROUNDS = 3;
 
-/** One result per column that a cascade rule names. A row counts only where every read finds it. Rejects where the source cannot be read. */
+/**
+ * One result per column that a cascade rule names. A row counts only where every read finds it. Of a consumer that keeps a cache only those with
+ * findings, and the source is read only where rows refer to what the cache lacks. Rejects where the source cannot be read.
+ */
 export async function verifyReferences(options: VerifyOptions): Promise<readonly Verification[]> {
   const { consumer, pool, env, settleMs = 1_000, sample = 20, signal } = options;
   const sync = sourceOf(consumer, env);
-  const rules = rulesOf(consumer);
-  if (sync === undefined) return [];
+  const { cache } = consumer;
+  const rules = cache === undefined ? rulesOf(consumer) : await doubtfulRules(pool, rulesOf(consumer), cache);
+  if (sync === undefined || (cache !== undefined && rules.length === 0)) return [];
   const started = performance.now();
   // Whatever runs on a lost connection fails by itself.
   const client = await acquire(pool, () => undefined);
@@ -69,6 +72,7 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
         ms,
       });
     }
+    if (cache !== undefined) return results.filter((one) => countFindings(one) > 0);
     if (ahead.size > 0) {
       const ms = Math.round(performance.now() - started);
       const found = { ahead: ahead.size, sample: [...ahead.values()].slice(0, sample) };
@@ -93,6 +97,24 @@ export async function verifyReferences(options: VerifyOptions): Promise<readonly
 function rulesOf({ events }: ConsumerDefinition): readonly CascadeDefinition[] {
   const rules = events.flatMap(({ cascades }) => cascades ?? []);
   return [...new Map(rules.map((rule) => [`${rule.table.name} ${rule.column}`, rule])).values()];
+}
+
+/** Those with rows that refer to what the cache does not have. */
+async function doubtfulRules(
+  pool: Pool,
+  rules: readonly CascadeDefinition[],
+  cache: TableDefinition,
+): Promise<readonly CascadeDefinition[]> {
+  const doubtful: CascadeDefinition[] = [];
+  for (const rule of rules) {
+    const id = `"$row".${escapeIdentifier(rule.column)}`;
+    const { rowCount } = await pool.query(
+      `SELECT FROM ${relationOf(rule.table)} AS "$row" WHERE ${[`${id} IS NOT NULL`, ...livingRows(rule.table, '"$row"')].join(" AND ")}
+       AND NOT EXISTS (SELECT FROM ${relationOf(cache)} AS "$known" WHERE ${idSql(keyColumns(cache), '"$known"')} = ${id}::text) LIMIT 1`,
+    );
+    if (rowCount !== 0) doubtful.push(rule);
+  }
+  return doubtful;
 }
 
 type Listed = readonly { readonly id: string; readonly version: number | null }[];

@@ -108,6 +108,19 @@ test("a cascade runs from a list of ids at the start, though the event of the de
   }
   await mesh.databases.gateway.query("DELETE FROM routes WHERE container_id IN ($1, 'not-made-yet')", [gone]);
   expect(await verifyGateway()).toMatchObject({ code: 0, extra: 0, dangling: 0 });
+  // The same where the consumer keeps a copy of what its rows refer to.
+  const { sfs } = mesh.databases;
+  await sfs.query(
+    "INSERT INTO namespaces (namespace_id, name, owner_id) VALUES ('ahead', 'ahead', 'nobody')",
+  );
+  const copied = await meshWith(ROOT, mesh.env, "verify", "sfs");
+  expect(copied.code).toBe(1);
+  expect(copied.stdout).toMatch(/^sfs_auth_user → user_cache: equal/m);
+  expect(copied.stdout).toMatch(
+    /^sfs_auth_user → namespaces: 0 missing, 0 extra, 0 differing, 1 dangling of 1 row .*\n {2}dangling {2}ahead: refers to auth\.user nobody, which its owner does not have/m,
+  );
+  await sfs.query("DELETE FROM namespaces WHERE namespace_id = 'ahead'");
+  expect((await meshWith(ROOT, mesh.env, "verify", "sfs")).code).toBe(0);
   // The cascade's deletions emit the gateway's own events, as if the lost event had arrived.
   const bare = await bareClient(mesh.operatorUrl);
   await waitFor(async () => (await bare.stored("GATEWAY", "gateway.route.*.unregistered")).length === 3);

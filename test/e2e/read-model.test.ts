@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { afterTest, openClient } from "../support/after-test.js";
 import { compile, testProject } from "../support/generated-project.js";
 import { mesh, meshWith, startDev } from "../support/mesh-command.js";
-import { waitFor } from "../support/servers.js";
+import { createDatabase, waitFor } from "../support/servers.js";
 
 /*
  * A read model of several entities: a view over copies, made by SQL of the service's own, served by REST, healed because the copies are.
@@ -142,6 +142,15 @@ test("a view joins two copies: read by REST and by a hook, written by nobody, he
     "SELECT has_table_privilege('board_service', 'overview', 'SELECT') AS reads, has_table_privilege('board_service', 'overview', 'INSERT') AS writes",
   )) ?? { rows: [] };
   expect(rows, service.pathname).toEqual([{ reads: true, writes: false }]);
+
+  // A database that was never migrated is within reach, and lacks what would be compared.
+  const bare = await createDatabase(inject("postgres"), "bare");
+  const unmigrated = await meshWith(folder, { BOARD_DB_URL: bare }, "verify", "board");
+  expect(unmigrated.code).toBe(1);
+  expect(unmigrated.stdout).toMatch(
+    /^board: not compared: customer_cache: its database board_db lacks mesh\/0001_mesh, .+: mesh migrate board$/m,
+  );
+  expect(unmigrated.stdout).not.toContain("out of reach");
 
   writeFileSync(
     join(folder, "mesh.yaml"),

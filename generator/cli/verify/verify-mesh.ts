@@ -3,15 +3,19 @@ import {
   type ConsumerDefinition,
   countFindings,
   type ExistingDifference,
+  MigrationError,
   messageOf,
+  migrationState,
   NoAnswer,
   readDifferences,
+  type ServiceDefinition,
   SnapshotFailed,
   type Verification,
   type VerifyOptions,
   verifyCache,
   verifyReferences,
 } from "@meshwright/runtime";
+import type { Pool } from "pg";
 import type { Service } from "../../model/mesh.js";
 import { type Databases, openDatabases } from "../asked-sources.js";
 import { type RunningMesh, sourceKeys } from "../running-mesh.js";
@@ -49,10 +53,9 @@ export function isEqual({ caches, notCompared, differences }: VerifiedMesh): boo
 }
 
 export async function verifyMesh(running: RunningMesh): Promise<VerifiedMesh> {
-  const services = running.services.filter((service) => isCompared(service) || hasExisting(running, service));
-  const databases = await openDatabases(running, services, { sessions: 2 });
+  const databases = await openDatabases(running, running.services, { sessions: 2 });
   try {
-    const asked = await Promise.all(services.map((service) => askFirst(running, databases, service)));
+    const asked = await Promise.all(running.services.map((service) => askFirst(running, databases, service)));
     const caches: Verification[] = [];
     const notCompared: NotCompared[] = [];
     for (const one of asked) {
@@ -69,17 +72,6 @@ export async function verifyMesh(running: RunningMesh): Promise<VerifiedMesh> {
   }
 }
 
-function isCompared({ consumers }: Service): boolean {
-  return consumers.some(({ cache, source }) => cache !== undefined || source !== undefined);
-}
-
-function hasExisting({ mesh }: RunningMesh, service: Service): boolean {
-  const database = mesh.databases.find(({ name }) => name === service.database);
-  return (
-    (database?.views.length ?? 0) > 0 || database?.tables.some(({ existing }) => existing === true) === true
-  );
-}
-
 /** A service that was asked whether its database and the sources of its copies answer. */
 interface AskedService {
   readonly service: Service;
@@ -90,6 +82,8 @@ interface AskedService {
   /** The same of sources, by durable. */
   readonly silentSources: ReadonlyMap<string, string>;
   readonly differences: readonly ExistingDifference[];
+  /** Migrations that its database lacks. */
+  readonly pending: readonly string[];
 }
 
 async function askFirst(running: RunningMesh, databases: Databases, service: Service): Promise<AskedService> {
@@ -98,13 +92,14 @@ async function askFirst(running: RunningMesh, databases: Databases, service: Ser
   const env = consumers.length === 0 ? own : { ...own, ...sourceKeys(running, service) };
   const [stored, ...sources] = await Promise.all([
     databases
-      .ask(service, async ({ pool }) => {
-        await pool.query("SELECT 1");
-        return await readDifferences(pool, definition);
-      })
+      .ask(service, ({ pool }) => readStanding(pool, definition))
       .then(
-        (differences) => ({ differences, silence: undefined }),
-        (error: unknown) => ({ differences: [], silence: outOfReach(error, service) }),
+        (standing) => ({ ...standing, silence: undefined }),
+        (error: unknown) => ({
+          differences: [],
+          pending: [],
+          silence: outOfReach(error, service),
+        }),
       ),
     ...consumers.map((consumer) => askSource(consumer, env)),
   ]);
@@ -113,6 +108,25 @@ async function askFirst(running: RunningMesh, databases: Databases, service: Ser
     return reason === undefined || durable === undefined ? [] : [[durable, reason] as const];
   });
   return { service, env, consumers, ...stored, silentSources: new Map(silentSources) };
+}
+
+type Standing = Pick<AskedService, "differences" | "pending">;
+
+/** A database that lacks migrations need not have what mesh.yaml says. */
+async function readStanding(
+  pool: Pool,
+  { name: service, database, ...parts }: ServiceDefinition,
+): Promise<Standing> {
+  if (database === undefined) return { differences: [], pending: [] };
+  const pending = await migrationState(pool, { ...database, service }).then(
+    (state) => state.pending,
+    (error: unknown) => {
+      // Files and ledger disagree: mesh status says how, and copies can be compared all the same.
+      if (error instanceof MigrationError) return [];
+      throw error;
+    },
+  );
+  return { pending, differences: pending.length > 0 ? [] : await readDifferences(pool, parts) };
 }
 
 /** Why the service that owns the entities does not answer; undefined where it does, whatever it answers, or nobody asks it. */
@@ -138,17 +152,28 @@ async function askSource(
 
 async function compareAll(
   databases: Databases,
-  { service, env, consumers, silence, silentSources }: AskedService,
+  { service, env, consumers, silence, silentSources, pending }: AskedService,
 ): Promise<Pick<VerifiedMesh, "caches" | "notCompared">> {
   const caches: Verification[] = [];
   const notCompared: NotCompared[] = [];
+  const lacking =
+    pending.length === 0
+      ? undefined
+      : `its database ${service.database} lacks ${pending.join(", ")}: mesh migrate ${service.name}`;
+  const { tables, views = [] } = databases.of(service).definition;
+  const all = [...tables, ...views].map(({ name }) => name);
+  if (consumers.length === 0 && (silence ?? lacking) !== undefined)
+    return {
+      caches,
+      notCompared: [{ service: service.name, tables: all, reason: silence ?? lacking ?? "" }],
+    };
   for (const consumer of consumers) {
     const found =
       silence ??
       silentSources.get(consumer.durable) ??
       (await databases
         .during(service, ({ pool }) => compareOne({ pool, consumer, env }))
-        .catch((error: unknown) => reasonOf(error, service)));
+        .catch((error: unknown) => lacking ?? reasonOf(error, service)));
     if (typeof found === "string")
       notCompared.push({ service: service.name, tables: tablesOf(consumer), reason: found });
     else caches.push(...found);
@@ -157,9 +182,8 @@ async function compareAll(
 }
 
 async function compareOne(options: VerifyOptions): Promise<readonly Verification[]> {
-  return options.consumer.cache === undefined
-    ? await verifyReferences(options)
-    : [await verifyCache(options)];
+  const copies = options.consumer.cache === undefined ? [] : [await verifyCache(options)];
+  return [...copies, ...(await verifyReferences(options))];
 }
 
 function tablesOf({ cache, events }: ConsumerDefinition): readonly string[] {
