@@ -18,10 +18,16 @@ export function reportDifferences(differing: Differing, located: Located, json?:
 /** The same of a running mesh, a line each, and what to do. */
 export function tellDifferences(differing: Differing, located: Located): readonly string[] {
   const { service } = differing;
-  return locateDifferences(differing, located).map(
-    ({ file, start, message, hint }) =>
-      `${service}: ${file}:${start.line}:${start.column}: ${message}${hint === undefined ? "" : ` (${hint})`}; undo that in the database, or change mesh.yaml, then mesh generate and mesh migrate ${service}`,
-  );
+  return differing.differences.flatMap((difference) => {
+    const remedy =
+      difference.isTrigger === true
+        ? `put them back with mesh migrate ${service}, then mesh verify: what copies have missed, mesh resync heals`
+        : `undo that in the database, or change mesh.yaml, then mesh generate and mesh migrate ${service}`;
+    return locateDifferences({ service, differences: [difference] }, located).map(
+      ({ file, start, message, hint }) =>
+        `${service}: ${file}:${start.line}:${start.column}: ${message}${hint === undefined ? "" : ` (${hint})`}; ${remedy}`,
+    );
+  });
 }
 
 function locateDifferences(
@@ -29,15 +35,17 @@ function locateDifferences(
   { mesh, locate }: Located,
 ): readonly Diagnostic[] {
   const database = mesh?.databases.find((each) => each.service === service)?.name ?? service;
-  const mistakes = differences.map(({ table, isView, column, message, known }: ExistingDifference) => ({
-    code: "existing-differs",
-    message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database} is not what this file says: ${message}`,
-    ...meant(column ?? table, known),
-    path: pathTo(database, {
-      ...(isView ? { view: table } : { table }),
-      ...(column === undefined ? {} : { column }),
+  const mistakes = differences.map(
+    ({ table, isView, isTrigger, column, message, known }: ExistingDifference) => ({
+      code: "existing-differs",
+      message: `${column === undefined ? `"${table}"` : `"${table}.${column}"`} of ${database} is not what ${isTrigger ? "its migrations have made" : "this file says"}: ${message}`,
+      ...meant(column ?? table, known),
+      path: pathTo(database, {
+        ...(isView ? { view: table } : { table }),
+        ...(column === undefined ? {} : { column }),
+      }),
     }),
-  }));
+  );
   return locate(mistakes);
 }
 

@@ -1,41 +1,24 @@
-import { type ClientBase, DatabaseError, escapeIdentifier, type Pool } from "pg";
-import { backOff } from "../back-off.js";
+import { type ClientBase, DatabaseError, escapeIdentifier } from "pg";
 import { classify, STATE } from "../database/database-errors.js";
 import { verbatim } from "../database/mesh-schema.js";
-import type { Logger } from "../definition/hook-definition.js";
-import { pause } from "../pause.js";
-import { type Blocker, cancelBackend, describeBlockers, watchBlockers } from "./blockers.js";
+import { type Blocker, cancelBackend, describeBlockers } from "./blockers.js";
 import { orderingHint, watchSession } from "./custom-sql.js";
 import { isCustom, MigrationError, recordMigrations } from "./ledger.js";
 import type { Pending } from "./lineage.js";
+import { backendPid, LOCK_TIMEOUT_MS, type LockWaiting, retryLocks } from "./lock-retries.js";
 import { type Statement, splitStatements } from "./split-statements.js";
 import { readProgress, type Stage, splitStages, writeProgress } from "./stages.js";
 
-/**
- * How long a migration waits for a lock, in ms. Whoever comes to the table meanwhile waits behind it, readers
- * included; so it gives up soon, lets them pass, and comes again.
- */
-const LOCK_TIMEOUT_MS = 500;
-const pauseAfter = backOff({ from: 500, to: 10_000 });
 /** A process that freezes in the middle must not keep a table locked. */
 const IDLE_TIMEOUT_MS = 10_000;
 /** A statement that waits without being in anybody's way says so this often. */
 const TELL_EVERY_MS = 10_000;
 
-export interface Applying {
-  readonly client: ClientBase;
-  /** Where a second connection comes from, to see who is in the way. */
-  readonly database: Pool | ClientBase;
-  readonly logger: Logger;
-  /** Ends the waiting; rejects then with the signal's reason. */
-  readonly signal: AbortSignal | undefined;
-}
-
 /**
  * Applies a file, stage by stage, and writes it into the ledger; one that was cut off goes on behind its last stage.
  * Waits for locks without end, but never long in a place where others wait behind it.
  */
-export async function applyFile(file: Pending, applying: Applying): Promise<void> {
+export async function applyFile(file: Pending, applying: LockWaiting): Promise<void> {
   const { client, database, signal } = applying;
   const stages = splitStages(file);
   const pid = await backendPid(client);
@@ -52,61 +35,30 @@ export async function applyFile(file: Pending, applying: Applying): Promise<void
         if (progress.done === progress.of) await recordMigrations(client, [...file.includes, file]);
         await writeProgress(client, file, progress);
       };
-      await applyStage(file, stage, { ...applying, pid, finish });
+      await applyStage(file, stage, { ...applying, finish });
     }
   } finally {
     signal?.removeEventListener("abort", cancel);
   }
 }
 
-interface Staging extends Applying {
-  readonly pid: number;
+interface Staging extends LockWaiting {
   /** Writes down that the stage is done; within a transaction. */
   readonly finish: () => Promise<void>;
 }
 
 async function applyStage(file: Pending, stage: Stage, staging: Staging): Promise<void> {
-  const { database, pid, signal } = staging;
   const apply = stage.transaction ? applyTransaction : applyStatements;
-  for (let attempt = 1; ; attempt += 1) {
-    signal?.throwIfAborted();
-    const onBlocked = stage.transaction ? () => undefined : tellNowAndThen(file, staging);
-    const watch = watchBlockers({ database, pid, onBlocked });
-    try {
-      return await apply(file, stage, staging);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (classify(error) !== "contended")
-        throw error instanceof DatabaseError ? failedFile(file, stage, error) : error;
-      await waitForLock(file, { ...staging, attempt, blockers: watch.seen() });
-    } finally {
-      await watch.end();
-    }
-  }
-}
-
-async function backendPid(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-  return rows[0]?.pid ?? 0;
-}
-
-interface Waiting extends Applying {
-  readonly attempt: number;
-  readonly blockers: readonly Blocker[];
-}
-
-async function waitForLock(file: Pending, waiting: Waiting): Promise<void> {
-  const { attempt, blockers, logger, signal } = waiting;
-  const waitMs = Math.round(pauseAfter(attempt - 1));
-  logger.warn(
-    { migration: file.name, attempt, waitMs, blockers },
-    `migration ${file.name} needs a lock that is held by ${describeBlockers(blockers)}; it lets others pass and tries again`,
-  );
-  await pause(waitMs, signal);
+  const beside = stage.transaction ? {} : { onBlocked: tellNowAndThen(file, staging) };
+  await retryLocks({ ...staging, ...beside, what: `migration ${file.name}` }, () =>
+    apply(file, stage, staging),
+  ).catch((error: unknown) => {
+    throw error instanceof DatabaseError ? failedFile(file, stage, error) : error;
+  });
 }
 
 /** Nobody queues behind such a statement, so it waits where it is. */
-function tellNowAndThen(file: Pending, { logger }: Applying): (blockers: readonly Blocker[]) => void {
+function tellNowAndThen(file: Pending, { logger }: LockWaiting): (blockers: readonly Blocker[]) => void {
   let toldAt = performance.now();
   return (blockers) => {
     if (performance.now() - toldAt < TELL_EVERY_MS) return;

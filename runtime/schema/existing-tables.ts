@@ -20,6 +20,8 @@ export interface ExistingDifference {
   readonly table: string;
   /** It is a view. */
   readonly isView?: true;
+  /** It is as mesh.yaml says, and triggers of ours are not as migrations have made them. */
+  readonly isTrigger?: true;
   readonly column?: string;
   readonly message: string;
   /** What is there, where what mesh.yaml names is not: names of PostgreSQL. */

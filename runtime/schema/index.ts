@@ -7,7 +7,7 @@ export {
 } from "./catalog.js";
 export { type CustomSqlMistake, findCustomSqlMistakes, normalizeSql } from "./custom-sql.js";
 export { type Detached, type DetachOptions, detachDatabase } from "./detach.js";
-export { type ExistingParts, hasExisting, readDifferences } from "./existing-drift.js";
+export { type ExistingParts, readDifferences } from "./existing-drift.js";
 export {
   compareExisting,
   describeDifference,

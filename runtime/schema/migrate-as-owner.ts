@@ -1,9 +1,11 @@
 import { createPool } from "../database/pool.js";
 import { requireOwnSessions } from "../database/pooler.js";
 import { relationOf } from "../database/relation.js";
+import { withClient } from "../database/transaction.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ExistingTable } from "./existing-tables.js";
 import type { MigrationFiles } from "./files.js";
+import { describeIdleTriggers } from "./idle-triggers.js";
 import { MigrationError } from "./ledger.js";
 import {
   mayMigrate,
@@ -43,6 +45,8 @@ export interface MigratedDatabase {
   readonly database: string;
   /** Names of the migrations that this call applied, in order. */
   readonly applied: readonly string[];
+  /** Tables whose triggers somebody had dropped or disabled, with what was put back, or would be. */
+  readonly restored: readonly string[];
   /** Names that `dryRun` would apply. */
   readonly pending: readonly string[];
   /** What each of these would run. */
@@ -73,7 +77,15 @@ export async function migrateAsOwner(
     ...(sql === undefined ? {} : { sql }),
     ...(shared === undefined ? {} : { shared }),
   };
-  const result = { service, database: name, applied: [], pending: [], statements: [], granted: null };
+  const result = {
+    service,
+    database: name,
+    applied: [],
+    restored: [],
+    pending: [],
+    statements: [],
+    granted: null,
+  };
   try {
     await requireOwnSessions({ pool, service, variable });
     const may = await mayMigrate(pool);
@@ -81,14 +93,15 @@ export async function migrateAsOwner(
     if (dryRun || !may) {
       const { pending, statements } = await migrationState(pool, files);
       if (dryRun && pending.length === 0) await requireViews(pool, { service, views });
-      if (dryRun || pending.length === 0) return { ...result, pending, statements };
+      const restored = dryRun ? await withClient(pool, describeIdleTriggers) : [];
+      if (dryRun || pending.length === 0) return { ...result, restored, pending, statements };
       throw new MigrationError(
         `the role of ${variable} may not migrate ${name}: set ${ownerUrlVariable} to the URL of ${roles.owner}, whom roles.sql makes`,
       );
     }
     const grants = { role: roles.service, tables: [...tables, ...views].map(relationOf) };
-    const { applied, granted } = await migrate(pool, { ...files, tables, views, grants, logger });
-    return { ...result, applied, granted: granted ? roles.service : null };
+    const { applied, restored, granted } = await migrate(pool, { ...files, tables, views, grants, logger });
+    return { ...result, applied, restored, granted: granted ? roles.service : null };
   } finally {
     await pool.end();
   }

@@ -2,7 +2,7 @@ import type { ClientBase, Pool, PoolClient } from "pg";
 import { backOff } from "../back-off.js";
 import type { Logger } from "../definition/hook-definition.js";
 import { pause } from "../pause.js";
-import { type Applying, applyFile } from "./apply-file.js";
+import { applyFile } from "./apply-file.js";
 import {
   compareExisting,
   describeDifference,
@@ -13,8 +13,10 @@ import { compareViews } from "./existing-views.js";
 import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { requireReleased } from "./held-tables.js";
+import { restoreTriggers } from "./idle-triggers.js";
 import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
 import type { Pending } from "./lineage.js";
+import type { LockWaiting } from "./lock-retries.js";
 import { pendingMigrations } from "./pending.js";
 import { splitStatements } from "./split-statements.js";
 import { checkUnderWay } from "./stages.js";
@@ -45,6 +47,8 @@ export interface MigrationReport {
   readonly applied: readonly string[];
   /** Every migration that the database has now. */
   readonly total: number;
+  /** Tables whose triggers somebody had dropped or disabled, with what was put back. */
+  readonly restored: readonly string[];
   /** Whether the grants were renewed: not where nobody asked, or the role is not there. */
   readonly granted: boolean;
 }
@@ -71,9 +75,10 @@ export async function migrate(
       underLock(client, options, async () => {
         await requireExisting(client, { service: options.service, tables, logger });
         await requireReleased(client, options.service, tables);
+        const restored = await restoreTriggers({ client, database, logger, signal });
         const report = await applyPending(files, { client, database, logger, signal });
         await requireViews(client, { service: options.service, views });
-        return { ...report, granted: grants !== undefined && (await applyGrants(client, grants)) };
+        return { ...report, restored, granted: grants !== undefined && (await applyGrants(client, grants)) };
       }),
     ),
   );
@@ -213,8 +218,8 @@ async function tryLock(client: ClientBase): Promise<boolean> {
 
 async function applyPending(
   files: readonly Migration[],
-  applying: Applying,
-): Promise<Omit<MigrationReport, "granted">> {
+  applying: LockWaiting,
+): Promise<Omit<MigrationReport, "granted" | "restored">> {
   const { client, logger } = applying;
   await prepareLedger(client);
   const ledger = await readLedger(client);

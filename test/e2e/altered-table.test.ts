@@ -11,7 +11,7 @@ import { createDatabase, waitFor } from "../support/servers.js";
  */
 
 test("status, verify and /readyz name what mesh.yaml says of a table and no longer holds, and what they say mends it", {
-  timeout: 170_000,
+  timeout: 240_000,
 }, async () => {
   const folder = await makeExample("billing");
   const url = await createDatabase(inject("postgres"), "altered");
@@ -65,4 +65,34 @@ test("status, verify and /readyz name what mesh.yaml says of a table and no long
   const migrated = await meshWith(folder, env, "migrate", "billing");
   expect(migrated.code, migrated.stderr).toBe(0);
   await billing.query(invoice);
+
+  // Triggers of ours that do not fire: nothing is refused, and nothing is told.
+  await billing.query(
+    "DROP TRIGGER mesh_on_update ON subscriptions; ALTER TABLE customers DISABLE TRIGGER ALL",
+  );
+  await billing.query("UPDATE subscriptions SET seats = 7 WHERE id = 2");
+  const idle = [
+    /^billing: mesh\.yaml:\d+:\d+: "subscriptions" of billing_db is not what its migrations have made: trigger mesh_on_update is gone: its rows change without events; put them back with mesh migrate billing/m,
+    /^billing: mesh\.yaml:\d+:\d+: "customers" of billing_db is not what its migrations have made: triggers mesh_on_delete, mesh_on_insert, mesh_on_update, .+ are disabled: its rows change without events; put/m,
+  ];
+  for (const command of ["status", "verify"]) {
+    const found = await meshWith(folder, env, command);
+    expect(found.code).toBe(1);
+    for (const line of idle) expect(found.stdout).toMatch(line);
+  }
+  await waitFor(
+    async () => (await ready()).reasons?.some((reason) => reason.startsWith("table customers: triggers ")),
+    { timeoutMs: 45_000, what: "/readyz to have read the catalogue again" },
+  );
+  const [dry, back] = [
+    await meshWith(folder, env, "migrate", "billing", "--dry-run"),
+    await meshWith(folder, env, "migrate", "billing"),
+  ];
+  expect(dry.stdout).toMatch(/^billing_db: would put back: public\.customers: triggers .+ are disabled$/m);
+  expect(back.stderr).toMatch(
+    /^public\.subscriptions: trigger mesh_on_update was gone; put back: what changed meanwhile/m,
+  );
+  await billing.query("UPDATE subscriptions SET seats = 8 WHERE id = 2");
+  const mended = await meshWith(folder, env, "status", "--json");
+  expect(JSON.parse(mended.stdout).findings.filter((one: string) => one.includes("trigger"))).toEqual([]);
 });

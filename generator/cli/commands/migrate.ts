@@ -31,7 +31,7 @@ export async function migrate(only: string | undefined, options: MigrateCommandO
     return 1;
   }
   if (options.json) printJson({ databases: migrated });
-  else migrated.forEach(describe);
+  else for (const one of migrated) describe(one, options.dryRun);
   return 0;
 }
 
@@ -53,7 +53,11 @@ async function migrateOne(
   return result;
 }
 
-function describe({ database, applied, pending, statements, granted }: MigratedDatabase): void {
+function describe(
+  { database, applied, restored, pending, statements, granted }: MigratedDatabase,
+  dryRun = false,
+): void {
+  if (dryRun) for (const what of restored) print(`${database}: would put back: ${what}`);
   const grants = granted === null ? "" : `; granted ${granted} what it needs`;
   if (pending.length > 0) {
     print(`${database}: would apply ${pending.join(", ")}`);

@@ -28,7 +28,7 @@ export function findingsOf(status: ServiceStatus, isBrokerSilent: boolean): read
 }
 
 /** Of the reasons that the service gives for being degraded, those that its database and the broker do not show themselves. */
-function healthFindings({ service, health, consumers, differences = [] }: ServiceStatus): string[] {
+function healthFindings({ service, health, consumers, differences }: ServiceStatus): string[] {
   if (health === undefined) return [];
   if (health.status === "silent") return [`${service}: does not answer: ${health.reasons.join("; ")}`];
   const shown = new Set([
@@ -37,7 +37,8 @@ function healthFindings({ service, health, consumers, differences = [] }: Servic
       .filter((one) => vanished(one) || one.snapshot?.error || one.snapshot?.wanted)
       .map(({ durable }) => durable),
   ]);
-  const tables = differences.length > 0 ? ["table ", "view "] : [];
+  // Read a moment ago, and the service looks twice a minute.
+  const tables = differences === undefined ? [] : ["table ", "view "];
   const others = health.reasons.filter(
     (reason) =>
       !shown.has(/^consumer (\S+): /.exec(reason)?.[1] ?? "") &&

@@ -81,6 +81,12 @@ export function printStep(step: Step, printing: Printing): Block {
     case "reroute_moments":
       return print({ event: literal(step.event), routine: literal(step.routine) });
     case "drop_trigger":
+      return print({
+        table: printing.relation(step.table),
+        tableText: literal(printing.relation(step.table)),
+        name: ifExists(step) + identifier(step.name),
+        nameText: literal(step.name),
+      });
     case "drop_constraint":
       return print({ table: printing.relation(step.table), name: ifExists(step) + identifier(step.name) });
     case "drop_foreign_key":

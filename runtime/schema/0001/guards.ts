@@ -112,6 +112,27 @@ $$;
 COMMENT ON FUNCTION mesh.guard_update() IS
     'Trigger function of a column by which a cascade finds its rows. Arguments: the column, then the entities whose ids it holds.';
 
+CREATE TABLE mesh.trigger (
+    relation    REGCLASS NOT NULL,
+    name        TEXT COLLATE "C" NOT NULL,
+    definition  TEXT NOT NULL,
+    PRIMARY KEY (relation, name)
+);
+COMMENT ON TABLE mesh.trigger IS
+    'Triggers that migrations have made of the service''s tables. One that somebody dropped or disabled is told by mesh status, mesh verify and /readyz; mesh migrate puts it back.';
+COMMENT ON COLUMN mesh.trigger.relation IS 'The table. That of a table that is gone means nothing.';
+COMMENT ON COLUMN mesh.trigger.name IS 'The trigger.';
+COMMENT ON COLUMN mesh.trigger.definition IS 'The statement that makes it.';
+
+CREATE FUNCTION mesh.note_trigger(relation REGCLASS, trigger_name TEXT) RETURNS VOID
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO mesh.trigger SELECT tgrelid, tgname, pg_get_triggerdef(oid) FROM pg_trigger
+    WHERE tgrelid = note_trigger.relation AND tgname = note_trigger.trigger_name
+    ON CONFLICT ON CONSTRAINT trigger_pkey DO UPDATE SET definition = excluded.definition;
+END;
+COMMENT ON FUNCTION mesh.note_trigger(REGCLASS, TEXT) IS 'Notes in mesh.trigger what has just been made.';
+
 CREATE FUNCTION mesh.attach(relation REGCLASS, routine REGPROCEDURE, VARIADIC triggers TEXT[]) RETURNS VOID
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -124,6 +145,7 @@ BEGIN
             WHEN 'on_delete' THEN 'AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION %2$s'
             WHEN 'refuse_truncate' THEN 'BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION mesh.refuse_truncate()'
         END, relation, routine);
+        PERFORM mesh.note_trigger(relation, trigger_name);
     END LOOP;
 END;
 $$;
@@ -137,6 +159,7 @@ BEGIN
         trigger_name, relation,
         (SELECT string_agg(format('%I', name), ', ') FROM unnest(key) AS name),
         (SELECT string_agg(format('old.%1$I IS DISTINCT FROM new.%1$I', name), ' OR ') FROM unnest(key) AS name));
+    PERFORM mesh.note_trigger(relation, trigger_name);
 END;
 $$;
 COMMENT ON FUNCTION mesh.keep_key(REGCLASS, TEXT, TEXT[]) IS 'Makes the trigger that refuses to change the key of a row.';
@@ -147,6 +170,7 @@ BEGIN
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %3$I ON %2$s FOR EACH ROW
         WHEN (new.%3$I IS NOT NULL AND new.%3$I IS DISTINCT FROM old.%3$I) EXECUTE FUNCTION mesh.guard_update(%4$s)',
         trigger_name, relation, column_name, mesh.trigger_arguments(column_name || entities));
+    PERFORM mesh.note_trigger(relation, trigger_name);
 END;
 $$;
 COMMENT ON FUNCTION mesh.guard(REGCLASS, TEXT, TEXT, TEXT[]) IS
@@ -162,6 +186,7 @@ BEGIN
         EXECUTE FUNCTION mesh.guard_update(%4$s)',
         trigger_name, relation, column_name, mesh.trigger_arguments(column_name || entities), soft_delete,
         CASE WHEN is_flag THEN 'IS NOT TRUE' ELSE 'IS NULL' END);
+    PERFORM mesh.note_trigger(relation, trigger_name);
 END;
 $$;
 COMMENT ON FUNCTION mesh.guard_living(REGCLASS, TEXT, TEXT, TEXT, TEXT[]) IS

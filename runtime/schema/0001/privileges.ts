@@ -43,8 +43,9 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON mesh.unheard TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.told TO %1$I;
         GRANT SELECT, INSERT, UPDATE (redriven_at), DELETE ON mesh.dead_letter TO %1$I;
-        -- Which migrations there are; the owner alone makes them.
-        GRANT SELECT ON mesh.migration TO %1$I;
+        -- Which migrations and triggers there are, and where; the owner alone makes them.
+        GRANT SELECT ON mesh.migration, mesh.trigger TO %1$I;
+        GRANT EXECUTE ON FUNCTION mesh.home() TO %1$I;
     $rights$, role);
     -- The service's rows; triggers write their events as the owner.
     FOREACH table_name IN ARRAY tables LOOP

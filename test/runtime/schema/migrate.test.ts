@@ -28,16 +28,23 @@ describe("migrate", () => {
   test("is idempotent: applies the runtime's files, then the service's, each once", async () => {
     const folder = await openFolder({ "0001_initial.sql": FIRST, "README.md": "no migration" });
     const first = await runMigrations(url, folder.path);
-    expect(first).toEqual({ applied: [...OURS, "0001_initial.sql"], total: OURS.length + 1, granted: false });
+    expect(first).toEqual({
+      applied: [...OURS, "0001_initial.sql"],
+      total: OURS.length + 1,
+      restored: [],
+      granted: false,
+    });
     expect(await runMigrations(url, pathToFileURL(`${folder.path}/`))).toEqual({
       applied: [],
       total: OURS.length + 1,
+      restored: [],
       granted: false,
     });
     await folder.write("0002_add_items_price.sql", SECOND);
     expect(await runMigrations(url, folder.path)).toEqual({
       applied: ["0002_add_items_price.sql"],
       total: OURS.length + 2,
+      restored: [],
       granted: false,
     });
     expect((await ledger()).map((entry) => entry.name)).toEqual([
