@@ -84,7 +84,6 @@ export type { Key } from "./repository/rows.js";
 // A service, in a process of its own (`runMain`) or in this one (`startService`):
 
 export { ConfigurationError } from "./configuration-error.js";
-export type { Environment } from "./service/config.js";
 export {
   brokerLogin,
   checkBroker,
@@ -96,6 +95,7 @@ export {
 export { HooksError, loadService } from "./service/hooks.js";
 export { SAME_SIGNAL_MS, watchLauncher } from "./service/launcher.js";
 export { runMain } from "./service/run-main.js";
+export type { Environment } from "./service/secret-files.js";
 export { type RunningService, type StartOptions, startService } from "./service/start.js";
 export { checkDatabaseUrl } from "./service/urls.js";
 

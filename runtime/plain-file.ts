@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { codeOf } from "./text/error-message.js";
 
 /** Larger than any bundle of certificates; a log or a device is none. */
 const MOST_BYTES = 4 * 1_024 * 1_024;
@@ -21,7 +22,7 @@ export function readPlainFile(path: string): PlainFile {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error) ?? "";
   if (code === "ENOENT" || code === "ENOTDIR") return "does not exist";
   if (code === "EACCES" || code === "EPERM") return "may not be read by this user";
   return `cannot be read${code === "" ? "" : ` (${code})`}`;

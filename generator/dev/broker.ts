@@ -12,7 +12,7 @@ import { emitDevBroker } from "../emit/emit.js";
 import type { Mesh } from "../model/mesh.js";
 import { readTemplates } from "../project/package.js";
 import { UsageError } from "../project/usage-error.js";
-import { type NatsServer, startNats } from "./servers/nats-server.js";
+import { startNats } from "./servers/nats-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 
@@ -48,7 +48,7 @@ export async function startBroker(options: BrokerOptions): Promise<DevBroker> {
   const users = [OPERATOR, ...mesh.services.map(({ name }) => name)];
   const passwords = new Map(users.map((user) => [user, makePassword()]));
   const password = (user: string) => passwords.get(user) ?? "";
-  const server: NatsServer = await startNats({
+  const server = await startNats({
     folder: state.nats,
     port: options.port,
     // The text itself and no `include`: the server resolves those against the folder of its own file, absolute paths too.

@@ -6,7 +6,7 @@ import type { Database } from "../model/mesh.js";
 import { nameOnServer } from "../model/names.js";
 import { readRoles } from "../project/read-roles.js";
 import { UsageError } from "../project/usage-error.js";
-import { type PostgresServer, startPostgres } from "./servers/postgres-server.js";
+import { startPostgres } from "./servers/postgres-server.js";
 import type { State } from "./state.js";
 import { superviseServer } from "./supervisor.js";
 
@@ -42,7 +42,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<DevData
   }
   const own = databases.filter((database) => !isGiven(database));
   if (own.length === 0) return { owner, service, stop: async () => {} };
-  const server: PostgresServer = await startPostgres({ folder: state.postgres, progress });
+  const server = await startPostgres({ folder: state.postgres, progress });
   try {
     for (const database of own) {
       const made = await createDatabase(server.url, database);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { packageFolder } from "../project/package.js";
-import { endWithUs } from "./servers/process.js";
+import { endProcess, endWithUs, isRunning } from "./servers/process.js";
 
 export interface ServiceProcessOptions {
   readonly service: string;
@@ -45,16 +45,13 @@ export function startServiceProcess(options: ServiceProcessOptions): ServiceProc
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", options.onLine);
   }
-  const end = async (signal: NodeJS.Signals, graceMs: number) => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-    const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
-    const how = await exited;
-    clearTimeout(force);
-    return how;
+  const end = async (signal: NodeJS.Signals, withinMs: number) => {
+    await endProcess(child, signal, { exited, withinMs });
+    return await exited;
   };
   return {
     pid: child.pid ?? 0,
-    running: () => child.exitCode === null && child.signalCode === null,
+    running: () => isRunning(child),
     exited,
     stop: (graceMs = GRACE_MS) => end("SIGTERM", graceMs),
     kill: () => end("SIGKILL", GRACE_MS),

@@ -1,4 +1,4 @@
-import { METADATA_SCHEMA, messageSchema } from "../emit/json-schema/event.js";
+import { METADATA_SCHEMA, messageSchema, objectOf } from "../emit/json-schema/event.js";
 import type { Lookup } from "../emit/lookup.js";
 import { eventSentence } from "../emit/wording.js";
 import type { Event, JsonSchema, JsonValue, NamedType } from "../model/mesh.js";
@@ -64,14 +64,7 @@ export function componentSchemas(types: readonly NamedType[]): { readonly [name:
 
 function typeSchemas(types: readonly NamedType[]): { readonly [name: string]: JsonValue } {
   return Object.fromEntries(
-    types.map(({ name, fields }) => [
-      name,
-      inComponents({
-        type: "object",
-        properties: Object.fromEntries(fields.map((field) => [field.name, field.named ?? field.schema])),
-        required: fields.filter(({ optional }) => !optional).map((field) => field.name),
-      }),
-    ]),
+    types.map(({ name, fields }) => [name, inComponents({ type: "object", ...objectOf(fields) })]),
   );
 }
 

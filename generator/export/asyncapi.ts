@@ -26,14 +26,19 @@ export function meshAsyncApi(lookup: Lookup): Document {
 
 /** One service: what it sends and receives. */
 export function serviceAsyncApi(service: Service, lookup: Lookup): Document {
-  const heard = new Set([...service.events, ...service.consumers.flatMap(({ events }) => events)]);
   return document(lookup, {
     id: `${lookup.mesh.name}:${service.name}`,
     title: `${serviceTitle(service.name)} of ${lookup.mesh.name}`,
     description: service.description ?? `The events that ${serviceTitle(service.name)} sends and receives.`,
     services: [service],
-    events: lookup.mesh.events.filter(({ name }) => heard.has(name)),
+    events: eventsAt(service, lookup),
   });
+}
+
+/** What it publishes and hears. */
+export function eventsAt(service: Service, { mesh }: Lookup): readonly Event[] {
+  const names = new Set([...service.events, ...service.consumers.flatMap(({ events }) => events)]);
+  return mesh.events.filter(({ name }) => names.has(name));
 }
 
 interface Scope {

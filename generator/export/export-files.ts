@@ -6,7 +6,7 @@ import { openApiDocument } from "../emit/openapi/document.js";
 import { type Literal, printJson } from "../emit/print/layout.js";
 import type { Event, Mesh, Service } from "../model/mesh.js";
 import { visible } from "../quote/visible.js";
-import { meshAsyncApi, serviceAsyncApi } from "./asyncapi.js";
+import { eventsAt, meshAsyncApi, serviceAsyncApi } from "./asyncapi.js";
 import { backstageEntities } from "./backstage.js";
 import type { ExportFormat } from "./export-formats.js";
 import { eventSchema, schemaBundle } from "./schema-bundle.js";
@@ -102,12 +102,8 @@ export function servedOf({ services }: Mesh, only: Service | undefined): readonl
   return (only === undefined ? services : [only]).filter(({ http }) => http !== undefined);
 }
 
-/** Of one service: what it publishes and hears. */
 function eventsOf(lookup: Lookup, service: Service | undefined): readonly Event[] {
-  const { events } = lookup.mesh;
-  if (service === undefined) return events;
-  const heard = new Set([...service.events, ...service.consumers.flatMap((consumer) => consumer.events)]);
-  return events.filter(({ name }) => heard.has(name));
+  return service === undefined ? lookup.mesh.events : eventsAt(service, lookup);
 }
 
 type Document = ReturnType<typeof openApiDocument> | ReturnType<typeof meshAsyncApi>;

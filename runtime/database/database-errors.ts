@@ -1,5 +1,5 @@
 import { DatabaseError } from "pg";
-import { causesOf, messageOf } from "../text/error-message.js";
+import { causesOf, codeOf, messageOf } from "../text/error-message.js";
 import { ConnectionLost } from "./transaction.js";
 
 /*
@@ -205,8 +205,4 @@ function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error) ?? "";
   return NETWORK_CODES.includes(code) || TLS_CODE.test(code);
-}
-
-function codeOf(error: Error): string | undefined {
-  return "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

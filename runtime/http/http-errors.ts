@@ -3,6 +3,7 @@ import { classify, isUnavailable, STATE } from "../database/database-errors.js";
 import type { ValidationError } from "../definition/event-definition.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
+import { codeOf } from "../text/error-message.js";
 import { factsOf, kindOf, type ValueKind } from "../values/column-types.js";
 import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";
@@ -39,7 +40,7 @@ function describe(error: unknown): {
   readonly message: string;
 } {
   if (!(error instanceof Error)) return { code: "", statusCode: 500, message: String(error) };
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = codeOf(error) ?? "";
   const statusCode = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
   return { code, statusCode, message: error.message };
 }

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { madeInMeshSchema } from "../database/mesh-schema.js";
 import type { SharedDatabase } from "../definition/service-definition.js";
+import { codeOf } from "../text/error-message.js";
 import { MESH_0001 } from "./0001_mesh.js";
 import { readCustomSql } from "./custom-sql.js";
 import { type Migration, MigrationError } from "./ledger.js";
@@ -78,9 +79,8 @@ async function isFolder(folder: string): Promise<boolean> {
   try {
     return (await stat(folder)).isDirectory();
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) {
-      return false;
-    }
+    const code = codeOf(cause);
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
     throw new MigrationError(`cannot read the migrations in ${folder}`, { cause });
   }
 }

@@ -12,11 +12,9 @@ import {
   readCredentials,
 } from "./credentials.js";
 import { needsBroker, runtimeVariables } from "./runtime-variables.js";
+import type { Environment } from "./secret-files.js";
 import { OPERATOR_KEY, readKeys } from "./service-keys.js";
 import { checkServiceUrl, warnOfSslMode } from "./urls.js";
-
-/** Variables as `process.env` has them. An empty value counts as unset. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ServiceConfig {
   /** Absent for a service without one. */

@@ -1,13 +1,11 @@
 import { type BrokerLogin, checkLogin, isCreds, isPem, isSeed } from "../broker/login.js";
-import { type FileReading, readSecretFiles } from "./secret-files.js";
+import { type Environment, type FileReading, readSecretFiles } from "./secret-files.js";
 import { checkBrokerUrl, checkDatabaseUrl } from "./urls.js";
 
 /*
  * The environment as services and the command line read it: secrets as values or in files, and of them the logins at the broker and
  * at databases.
  */
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Beside NATS_URL; by the names of the `nats` command line, where it has one. */
 export const LOGIN_VARIABLES = [

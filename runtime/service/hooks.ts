@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { CascadeDefinition } from "../definition/consumer-definition.js";
 import type { ServiceDefinition, ServiceFactory } from "../definition/service-definition.js";
+import { codeOf } from "../text/error-message.js";
 import { findUnknownHooks } from "./hook-names.js";
 import { nearestName } from "./nearest.js";
 
@@ -74,11 +75,10 @@ async function importHooks(path: string): Promise<Readonly<Record<string, unknow
   try {
     return await import(pathToFileURL(path).href);
   } catch (cause) {
-    const untranslated =
-      cause instanceof Error && "code" in cause && cause.code === "ERR_UNKNOWN_FILE_EXTENSION";
-    const advice = untranslated
-      ? ": plain Node cannot run TypeScript; compile it, or start with `mesh run`"
-      : "";
+    const advice =
+      codeOf(cause) === "ERR_UNKNOWN_FILE_EXTENSION"
+        ? ": plain Node cannot run TypeScript; compile it, or start with `mesh run`"
+        : "";
     throw new HooksError(`cannot load the hooks in ${path}${advice}`, { cause });
   }
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../configuration-error.js";
+import { codeOf } from "../text/error-message.js";
 import type { Service } from "./assemble.js";
 import type { ServiceConfig } from "./config.js";
 import { closePools } from "./pools.js";
@@ -6,7 +7,7 @@ import { closePools } from "./pools.js";
 /** The port is another process's. It may be free later: a former replica may be about to stop. */
 export class PortTaken extends Error {
   override readonly name = "PortTaken";
-  constructor({ host, port }: ServiceConfig, cause: Error) {
+  constructor({ host, port }: ServiceConfig, cause: unknown) {
     super(`port ${port} of ${host} is taken by another process: end it, or set PORT to another one`, {
       cause,
     });
@@ -20,27 +21,17 @@ export async function listen(service: Service): Promise<readonly [url: string, p
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await closePools(service.pools);
-    if (isTaken(error)) throw new PortTaken(config, error);
-    throw cannotListen(error) ? unlistenable(error, definition.name, config) : error;
+    const code = codeOf(error) ?? "";
+    if (code === "EADDRINUSE") throw new PortTaken(config, error);
+    throw UNLISTENABLE.includes(code) ? unlistenable(code, definition.name, config) : error;
   }
   return addressOf(service);
 }
 
-function isTaken(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-}
-
 /** The address is not this machine's, or no address at all. */
-function cannotListen(error: unknown): error is Error & { readonly code: string } {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    typeof error.code === "string" &&
-    ["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "EINVAL", "EACCES"].includes(error.code)
-  );
-}
+const UNLISTENABLE = ["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "EINVAL", "EACCES"];
 
-function unlistenable({ code }: { readonly code: string }, service: string, { host, port }: ServiceConfig) {
+function unlistenable(code: string, service: string, { host, port }: ServiceConfig) {
   return new ConfigurationError(service, [
     `HOST ${JSON.stringify(host)} and PORT ${port} cannot be listened on (${code}); HOST is an address of this machine, such as 0.0.0.0`,
   ]);

@@ -1,9 +1,9 @@
 import { ConfigurationError } from "../configuration-error.js";
 import type { DatabaseDefinition, ServiceDefinition } from "../definition/service-definition.js";
 import { migrateAsOwner } from "../schema/index.js";
-import type { Environment } from "./config.js";
 import { checkDatabase, databaseUrl, passwordVariable, readCredentials } from "./credentials.js";
 import { createLogger, flushLog } from "./logger.js";
+import type { Environment } from "./secret-files.js";
 
 /** For the last lines to leave. */
 const LAST_LINES_MS = 500;

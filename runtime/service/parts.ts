@@ -15,9 +15,9 @@ import { openDeadLetterStream } from "../stateless/dead-letter-stream.js";
 import { startStatelessConsumer } from "../stateless/stateless-consumer.js";
 import type { Meter } from "../telemetry/meter.js";
 import { messageOf } from "../text/error-message.js";
-import type { Environment } from "./config.js";
 import { type PartsReport, type Queryable, reportParts } from "./report.js";
 import type { RunningParts } from "./running-parts.js";
+import type { Environment } from "./secret-files.js";
 import { startTombstoneExpiry } from "./tombstone-expiry.js";
 
 /** The parts of a service that work by themselves: relay, consumers, cascades, moments. None waits for another, or for the broker. */

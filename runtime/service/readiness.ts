@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from "pg";
 import type { Health } from "../http/health-routes.js";
+import { codeOf } from "../text/error-message.js";
 import {
   FIGURES_FRESH_MS,
   FIGURES_TIMEOUT_MS,
@@ -94,5 +95,5 @@ function describePhase({ phase, trouble }: ServiceState): string {
 
 /** The error's code only: anyone may ask, and messages name hosts and users. */
 function describe(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "no connection";
+  return codeOf(error) ?? "no connection";
 }

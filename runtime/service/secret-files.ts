@@ -5,7 +5,8 @@ import { readPlainFile } from "../plain-file.js";
  * file with its value. A file that is replaced is read again for each new connection, so a rotated secret needs no restart.
  */
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Variables as `process.env` has them. An empty value counts as unset. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables whose values are documents, and which the `nats` command line takes the path of. Here they may be either. */
 export interface DocumentVariable {

@@ -2,8 +2,7 @@ import type { ServiceDefinition } from "../definition/service-definition.js";
 import type { KnownKeys } from "../http/authenticate.js";
 import { checkKeys, isShort, keyDigests, shownKey } from "../values/access-keys.js";
 import { calledServices } from "./called-services.js";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "./secret-files.js";
 
 export interface KeyReading {
   readonly known: KnownKeys;

@@ -3,7 +3,7 @@ import type { Logger } from "../definition/hook-definition.js";
 import { waitAtMost } from "../pause.js";
 import { isTraced } from "../telemetry/spans.js";
 import { messageOf } from "../text/error-message.js";
-import type { Environment } from "./config.js";
+import type { Environment } from "./secret-files.js";
 
 /*
  * OpenTelemetry's SDK, where the environment asks for it (`OTEL_*`) and the project has installed it. The runtime stands on its

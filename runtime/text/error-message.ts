@@ -58,7 +58,7 @@ function sayOne(error: unknown, seen: Set<unknown>): string {
   const message = [...(own === "" ? [] : [own]), ...(parts.length === 0 ? [] : [parts.join("; ")])].join(
     ": ",
   );
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const code = codeOf(error);
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
@@ -73,6 +73,13 @@ function isErrorLike(value: unknown): value is ErrorLike {
   return (
     typeof value === "object" && value !== null && "message" in value && typeof value.message === "string"
   );
+}
+
+/** `ECONNREFUSED`, `23505`: of an error of the system or of a library that has one. */
+export function codeOf(error: unknown): string | undefined {
+  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : undefined;
 }
 
 function causeOf(error: unknown): unknown {

@@ -6,7 +6,8 @@ import {
   type NatsConnection,
   type StreamInfo,
 } from "nats";
-import { type NatsServer, startNats } from "../../generator/dev/servers/nats-server.js";
+import { startNats } from "../../generator/dev/servers/nats-server.js";
+import type { RunningServer } from "../../generator/dev/servers/process.js";
 import type { Mesh } from "../../generator/model/mesh.js";
 import { OPERATOR, passwordOf, passwordVariables } from "../support/mesh-broker.js";
 import { freePort, waitFor } from "../support/servers.js";
@@ -29,7 +30,7 @@ export interface BrokerNode {
   readonly port: number;
   /** Its streams are under here. */
   readonly folder: string;
-  readonly server: NatsServer;
+  readonly server: RunningServer;
 }
 
 /** The emitted nats.conf, and the mesh whose users' passwords it needs. */

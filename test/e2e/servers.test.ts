@@ -7,11 +7,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { freePort, preferPort } from "../../generator/dev/servers/free-ports.js";
 import { verifySum } from "../../generator/dev/servers/npm-package.js";
 import { embeddedPostgres } from "../../generator/dev/servers/postgres-binary.js";
-import {
-  type PostgresServer,
-  removePostgres,
-  startPostgres,
-} from "../../generator/dev/servers/postgres-server.js";
+import { removePostgres, startPostgres } from "../../generator/dev/servers/postgres-server.js";
+import type { RunningServer } from "../../generator/dev/servers/process.js";
 import { afterTest } from "../support/after-test.js";
 import { alive, hasProc } from "../support/mesh-command.js";
 import { bareClient, waitFor } from "../support/reference-mesh.js";
@@ -27,7 +24,7 @@ function temporary(): string {
   return folder;
 }
 
-async function startPostgresIn(folder: string): Promise<PostgresServer> {
+async function startPostgresIn(folder: string): Promise<RunningServer> {
   const server = await startPostgres({ folder });
   afterTest(() => server.stop());
   return server;

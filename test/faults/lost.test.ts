@@ -2,7 +2,8 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "vitest";
-import { type NatsServer, startNats } from "../../generator/dev/servers/nats-server.js";
+import { startNats } from "../../generator/dev/servers/nats-server.js";
+import type { RunningServer } from "../../generator/dev/servers/process.js";
 import type { RunningConsumer } from "../../runtime/consumer/consumer.js";
 import { waitFor } from "../support/servers.js";
 import type { UserHooks } from "../support/user-consumer.js";
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 /** A broker whose disk can be reset to an earlier copy, as after a power cut that loses unsynced writes. */
 async function startForgetfulNats(): Promise<
-  NatsServer & { remember(): Promise<void>; forget(): Promise<void> }
+  RunningServer & { remember(): Promise<void>; forget(): Promise<void> }
 > {
   const folder = await mkdtemp(join(tmpdir(), "mesh-forgetful-"));
   const nats = await startNats({ folder });
@@ -31,7 +32,7 @@ async function startForgetfulNats(): Promise<
     await nats.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  return Object.assign(Object.create(nats) as NatsServer, {
+  return Object.assign(Object.create(nats) as RunningServer, {
     async remember() {
       await nats.stop();
       await cp(store, kept, { recursive: true });

@@ -2,21 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { type NatsOptions, startNats as startNatsServer } from "../../generator/dev/servers/nats-server.js";
 import {
-  type NatsOptions,
-  type NatsServer,
-  startNats as startNatsServer,
-} from "../../generator/dev/servers/nats-server.js";
-import {
-  type PostgresServer,
   removePostgres,
   startPostgres as startPostgresServer,
 } from "../../generator/dev/servers/postgres-server.js";
+import type { RunningServer } from "../../generator/dev/servers/process.js";
 
 export { freePort } from "../../generator/dev/servers/free-ports.js";
 
 /** A broker of the test's own, JetStream on; `stop`, `kill` (SIGKILL) and `restart` keep port and streams. */
-export interface TestNats extends NatsServer {
+export interface TestNats extends RunningServer {
   /** Stops it and removes its streams from the disk. */
   remove(): Promise<void>;
 }
@@ -32,7 +28,7 @@ export async function startNats(options: Omit<NatsOptions, "folder"> = {}): Prom
 }
 
 /** A test's own PostgreSQL, with durability turned off for speed. */
-export interface TestPostgres extends PostgresServer {
+export interface TestPostgres extends RunningServer {
   /** A new, empty database of exactly this name. */
   createDatabase(name: string): Promise<string>;
   /** Stops it and removes its data from the disk. */

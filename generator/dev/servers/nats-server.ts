@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeFolder } from "../../project/make-folder.js";
 import { freePort } from "./free-ports.js";
 import { findNatsServer } from "./nats-binary.js";
-import { ServerFailed, type ServerProcess, startServer } from "./process.js";
+import { type RunningServer, restartable, ServerFailed, type ServerProcess, startServer } from "./process.js";
 
 export interface NatsOptions {
   /** Streams, configuration and log live here. */
@@ -18,21 +18,8 @@ export interface NatsOptions {
   readonly progress?: (text: string) => void;
 }
 
-export interface NatsServer {
-  readonly url: string;
-  readonly pid: number;
-  running(): boolean;
-  /** Of the process that runs now: resolves to how it ended. */
-  readonly exited: Promise<string>;
-  stop(): Promise<void>;
-  /** SIGKILL. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port and streams, after `stop` or `kill` or instead of them. */
-  restart(): Promise<void>;
-}
-
 /** A broker with JetStream on 127.0.0.1. */
-export async function startNats(options: NatsOptions): Promise<NatsServer> {
+export async function startNats(options: NatsOptions): Promise<RunningServer> {
   const binary = await findNatsServer(options.progress);
   let port = options.port ?? (await freePort());
   let server: ServerProcess;
@@ -43,22 +30,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
     port = await freePort();
     server = await launch(binary, options, port);
   }
-  return {
-    url: `nats://127.0.0.1:${port}`,
-    get pid() {
-      return server.pid;
-    },
-    running: () => server.running(),
-    get exited() {
-      return server.exited;
-    },
-    stop: () => server.stop(),
-    kill: () => server.kill(),
-    async restart() {
-      await server.stop();
-      server = await launch(binary, options, port);
-    },
-  };
+  return restartable(`nats://127.0.0.1:${port}`, server, () => launch(binary, options, port));
 }
 
 async function launch(binary: string, options: NatsOptions, port: number): Promise<ServerProcess> {

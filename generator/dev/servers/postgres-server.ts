@@ -5,7 +5,14 @@ import { join, resolve } from "node:path";
 import { exists, isOwnFolder, makeOwnFolder, reachableByOthers, type User } from "./files.js";
 import { answers, freePort } from "./free-ports.js";
 import { findPostgres } from "./postgres-binary.js";
-import { runProgram, ServerFailed, type ServerProcess, startServer } from "./process.js";
+import {
+  type RunningServer,
+  restartable,
+  runProgram,
+  ServerFailed,
+  type ServerProcess,
+  startServer,
+} from "./process.js";
 
 export interface PostgresOptions {
   /** Data and log live here, or under the system's temporary folder where PostgreSQL's user may not enter this one. */
@@ -16,28 +23,13 @@ export interface PostgresOptions {
   readonly progress?: (text: string) => void;
 }
 
-export interface PostgresServer {
-  /** Superuser, database `postgres`. */
-  readonly url: string;
-  readonly pid: number;
-  running(): boolean;
-  /** Of the process that runs now: resolves to how it ended. */
-  readonly exited: Promise<string>;
-  /** Fast shutdown: open transactions are rolled back. */
-  stop(): Promise<void>;
-  /** SIGKILL of the postmaster. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port and data, after `stop` or `kill` or instead of them. */
-  restart(): Promise<void>;
-}
-
 /** Seconds on an idle machine; a minute on one that is busy with ten others. */
 const INITDB_MS = 180_000;
 
 const NOBODY: User = { uid: 65534, gid: 65534 };
 
-/** A PostgreSQL server on 127.0.0.1 whose superuser has a password of its own. */
-export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+/** A PostgreSQL server on 127.0.0.1; its URL is of the superuser, who has a password of its own, and the database `postgres`. */
+export async function startPostgres(options: PostgresOptions): Promise<RunningServer> {
   const user = process.getuid?.() === 0 ? NOBODY : undefined;
   const bin = await findPostgres();
   const folder = await enterableFolder(options.folder, user);
@@ -46,28 +38,14 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await endLeftover(data);
   let port = options.port ?? (await freePort());
   const launch = () => launchPostgres({ bin, folder, data, user, port, settings: options.settings ?? {} });
-  let server = await launch().catch(async (error: unknown) => {
+  const server = await launch().catch(async (error: unknown) => {
     if (!(error instanceof ServerFailed) || !/Address already in use|could not bind/.test(error.output))
       throw error;
     port = await freePort();
     return launch();
   });
-  return {
-    url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
-    get pid() {
-      return server.pid;
-    },
-    running: () => server.running(),
-    get exited() {
-      return server.exited;
-    },
-    stop: () => server.stop(),
-    kill: () => server.kill(),
-    async restart() {
-      await server.stop();
-      server = await retryWhileInUse(launch);
-    },
-  };
+  const url = `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
+  return restartable(url, server, () => retryWhileInUse(launch));
 }
 
 /** Removes data that `startPostgres` left for this folder, wherever it had to put it. */
@@ -183,6 +161,7 @@ function launchPostgres({ bin, folder, data, user, port, settings }: Launch): Pr
     args: ["-D", data, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
     cwd: data,
     user,
+    // Fast shutdown: open transactions are rolled back.
     stopSignal: "SIGINT",
     ready: (line) => line.includes("ready to accept connections"),
     logFile: join(folder, "postgres.log"),

@@ -31,6 +31,38 @@ export interface ServerProcess {
   kill(): Promise<void>;
 }
 
+/** A server on 127.0.0.1 that can be started again. `pid` and `exited` are of the process that runs now. */
+export interface RunningServer extends ServerProcess {
+  readonly url: string;
+  /** On the same port and data, after `stop` or `kill` or instead of them. */
+  restart(): Promise<void>;
+}
+
+/** `launch`: starts it again, once it has ended. */
+export function restartable(
+  url: string,
+  started: ServerProcess,
+  launch: () => Promise<ServerProcess>,
+): RunningServer {
+  let server = started;
+  return {
+    url,
+    get pid() {
+      return server.pid;
+    },
+    running: () => server.running(),
+    get exited() {
+      return server.exited;
+    },
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+    async restart() {
+      await server.stop();
+      server = await launch();
+    },
+  };
+}
+
 /** The server said why it does not start; `output` is the end of its log. */
 export class ServerFailed extends Error {
   override readonly name = "ServerFailed";
@@ -64,10 +96,10 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   await untilReady(child, options);
   return {
     pid: child.pid ?? 0,
-    running: () => child.exitCode === null && child.signalCode === null,
+    running: () => isRunning(child),
     exited,
-    stop: () => endProcess(child, options.stopSignal, exited),
-    kill: () => endProcess(child, "SIGKILL", exited),
+    stop: () => endProcess(child, options.stopSignal, { exited, withinMs: STOP_TIMEOUT_MS }),
+    kill: () => endProcess(child, "SIGKILL", { exited, withinMs: STOP_TIMEOUT_MS }),
   };
 }
 
@@ -103,14 +135,19 @@ function untilReady(child: ChildProcess, options: ServerOptions): Promise<void> 
   });
 }
 
-async function endProcess(
+export function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+/** Sends the signal, and SIGKILL after `withinMs`. `exited`: resolves when the process is gone. */
+export async function endProcess(
   child: ChildProcess,
   signal: NodeJS.Signals,
-  exited: Promise<unknown>,
+  { exited, withinMs }: { readonly exited: Promise<unknown>; readonly withinMs: number },
 ): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isRunning(child)) return;
   child.kill(signal);
-  const force = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  const force = setTimeout(() => child.kill("SIGKILL"), withinMs);
   await exited;
   clearTimeout(force);
 }
@@ -147,14 +184,9 @@ export function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => vo
 /** Ends all children that still run, those that are starting too, and waits for them. SIGKILL after `withinMs`. */
 export async function endChildren(withinMs: number): Promise<void> {
   await Promise.all(
-    [...children].map(async ([child, signal]) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, "exit");
-      child.kill(signal);
-      const force = setTimeout(() => child.kill("SIGKILL"), withinMs);
-      await exited;
-      clearTimeout(force);
-    }),
+    [...children].map(([child, signal]) =>
+      endProcess(child, signal, { exited: once(child, "exit"), withinMs }),
+    ),
   );
 }
 

@@ -84,7 +84,8 @@ function definitions({ payload }: Event, types: readonly NamedType[]): JsonSchem
   };
 }
 
-function objectOf(fields: readonly Field[]) {
+/** What an object of these fields holds. */
+export function objectOf(fields: readonly Field[]) {
   return {
     properties: Object.fromEntries(fields.map(({ name, schema, named }) => [name, named ?? schema])),
     required: fields.filter(({ optional }) => !optional).map(({ name }) => name),

@@ -2,7 +2,8 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, inject, it, onTestFinished } from "vitest";
-import { type NatsServer, startNats } from "../../../generator/dev/servers/nats-server.js";
+import { startNats } from "../../../generator/dev/servers/nats-server.js";
+import type { RunningServer } from "../../../generator/dev/servers/process.js";
 import { type Broker, DurablePastEnd } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
@@ -12,7 +13,7 @@ import { userConsumer } from "../../support/user-consumer.js";
 
 describe("message loss: messages that a stream loses while its consumer runs", () => {
   let rig: Rig | undefined;
-  let server: NatsServer | undefined;
+  let server: RunningServer | undefined;
   afterEach(async () => {
     await rig?.close();
     await server?.stop();

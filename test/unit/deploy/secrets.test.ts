@@ -169,8 +169,14 @@ test("no secret is in an image: keys and environments are left out, and the fold
 test("a Dockerfile or .gitignore of somebody else's is refused, and what mesh deploy wrote is taken for its own", () => {
   for (const target of ["compose", "kubernetes"] as const) {
     const files = deployed(reference.mesh, target);
-    for (const path of Object.keys(files).filter((each) => !each.includes("overlays")))
-      expect(() => refuseForeign(path, files[path] ?? ""), path).not.toThrow();
+    const isPeoples = (path: string) => path.includes("overlays");
+    const [theirs, ours] = [true, false].map((wanted) =>
+      Object.keys(files).filter((path) => isPeoples(path) === wanted),
+    );
+    expect(ours).toEqual(expect.arrayContaining(["Dockerfile", "Dockerfile.dockerignore", ".gitignore"]));
+    for (const path of ours ?? []) expect(refuseForeign(path, files[path] ?? ""), path).toBeUndefined();
+    for (const path of theirs ?? [])
+      expect(() => refuseForeign(path, files[path] ?? ""), path).toThrow(`${path} is yours`);
   }
   for (const text of ["FROM mine\n", "node_modules\n.env\n", ""])
     expect(() => refuseForeign("deploy/Dockerfile", text)).toThrow("deploy/Dockerfile is yours");
