@@ -3,6 +3,7 @@ import type { Report } from "../diagnostics/report.js";
 import type { ColumnConditionNode } from "../language/grammar.js";
 import type { ScalarNode, TextNode } from "../language/node.js";
 import type { ColumnSymbol } from "../language/symbols.js";
+import { distinct } from "./repeats.js";
 import { isValueOf } from "./values.js";
 
 /*
@@ -47,12 +48,7 @@ export function checkColumnCondition(
       checkConditionValue(column, condition, report);
       return;
     case "list":
-      for (const item of condition.items) {
-        const first = condition.items.find(({ value }) => value === item.value);
-        if (first !== undefined && first !== item)
-          report("repeated-value", item.span, { value: item.text }, { first: first.span });
-        else checkConditionValue(column, item, report);
-      }
+      for (const item of distinct(condition.items, report)) checkConditionValue(column, item, report);
       if (holdsAll(column, condition.items))
         report("idle-condition", name.span, {
           column: columnName,

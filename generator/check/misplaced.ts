@@ -1,7 +1,7 @@
 import { groupBy } from "../collections/group-by.js";
+import { onceFor } from "../collections/once.js";
 import { covers, type Program } from "../language/program.js";
 import type { EventSymbol, TableSymbol } from "../language/symbols.js";
-import { onceFor } from "./once.js";
 import { foreignPatterns } from "./reach.js";
 
 /** Whether it is certain that the service of the event does not publish its subject: nothing that could say so was misread. */

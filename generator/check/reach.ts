@@ -1,10 +1,10 @@
+import { onceFor } from "../collections/once.js";
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
 import { covers, type Program, touches } from "../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../language/symbols.js";
 import type { PatternName } from "../language/words.js";
 import type { Span } from "../source/text.js";
-import { onceFor } from "./once.js";
 
 /** Patterns under `publishes` that begin with another name than the service's own. */
 export function foreignPatterns(service: ServiceSymbol): readonly TextNode<PatternName>[] {
@@ -47,17 +47,6 @@ export function partOf(service: ServiceSymbol, entity: EntitySymbol): string | u
 /** The subscriptions that keep copies and apply cascades: a named consumer calls hooks alone. */
 function keepers({ subscriptions }: ServiceSymbol): readonly TextNode<PatternName>[] {
   return subscriptions.flatMap(({ name, pattern }) => (name === undefined ? [pattern] : []));
-}
-
-/** A misspelt name is used many times and is one mistake: keeps the first use of each. */
-export function firstOfEach<T>(values: Iterable<T>, keyOf: (value: T) => string): readonly T[] {
-  const seen = new Set<string>();
-  return [...values].filter((value) => {
-    const key = keyOf(value);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }
 
 export function reportUnknownService(name: string, span: Span, program: Program, report: Report): void {

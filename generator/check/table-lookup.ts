@@ -1,4 +1,5 @@
 import type { ColumnType } from "@meshwright/runtime/column-types";
+import { onceFor } from "../collections/once.js";
 import type { Report } from "../diagnostics/report.js";
 import type { TextNode } from "../language/node.js";
 import type { Program } from "../language/program.js";
@@ -12,7 +13,7 @@ import type {
 } from "../language/symbols.js";
 import type { Span } from "../source/text.js";
 import { type Naming, wireName } from "../vocabulary/namings.js";
-import { onceFor } from "./once.js";
+import { repeats } from "./repeats.js";
 
 /** The service's table of that name; else says that it is missing, or whose it is. */
 export function reportMissingTable(
@@ -83,6 +84,17 @@ export function reportMissingColumn(
   report("unknown-column", span, { table: table.name, column: value, known }, clue);
 }
 
+/** A list of columns names those of the table, each once. */
+export function reportColumns(
+  columns: readonly WrittenColumn[],
+  table: TableSymbol | ViewSymbol,
+  report: Report,
+): void {
+  for (const column of columns) reportMissingColumn(column, table, report);
+  for (const { value: column } of repeats(columns, ({ value }) => value))
+    report("repeated-column", column.span, { column: column.value });
+}
+
 /** The columns of its table whose values make the entity's id. */
 export function entityColumns({ table, id }: EventSymbol): readonly ColumnSymbol[] {
   if (id === undefined) return table?.key ?? [];
@@ -108,6 +120,10 @@ export function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefine
 export interface PlacedTable {
   readonly table: TableSymbol;
   readonly database: DatabaseSymbol;
+}
+
+export function allViews({ databases }: Program): readonly ViewSymbol[] {
+  return [...databases.values()].flatMap(({ views }) => [...views.values()]);
 }
 
 export function* allTables(program: Program): Generator<PlacedTable> {

@@ -1,3 +1,4 @@
+import { onceFor } from "../collections/once.js";
 import { wireName } from "../vocabulary/namings.js";
 import type { FieldNode } from "./grammar.js";
 import { leavesOf } from "./payload-leaves.js";
@@ -7,14 +8,10 @@ import type { ColumnSymbol, EventSymbol, FieldSymbol, TableSymbol } from "./symb
 /** The events whose fields are a table's columns: those that it emits, or that look into it, or that fill it. */
 export function carriersOf(table: TableSymbol, program: Program): readonly EventSymbol[] {
   if (table.cacheOf !== undefined) return program.entities.get(table.cacheOf.text)?.events ?? [];
-  const byTable = known.get(program) ?? sortOut(program);
-  known.set(program, byTable);
-  return byTable.get(table) ?? [];
+  return ownCarriers(program).get(table) ?? [];
 }
 
-const known = new WeakMap<Program, ReadonlyMap<TableSymbol, readonly EventSymbol[]>>();
-
-function sortOut({ events }: Program): ReadonlyMap<TableSymbol, readonly EventSymbol[]> {
+const ownCarriers = onceFor(({ events }: Program): ReadonlyMap<TableSymbol, readonly EventSymbol[]> => {
   const byTable = new Map<TableSymbol, EventSymbol[]>();
   for (const event of events) {
     const shown = leavesOf(event.fields.values()).flatMap(({ source }) =>
@@ -24,7 +21,7 @@ function sortOut({ events }: Program): ReadonlyMap<TableSymbol, readonly EventSy
       byTable.set(table, [...(byTable.get(table) ?? []), event]);
   }
   return byTable;
-}
+});
 
 /** The fields of an event that show the column: of a copy the one that fills it. */
 export type FieldsFor = (event: EventSymbol) => readonly FieldSymbol[];

@@ -1,4 +1,3 @@
-import { livesExpression } from "@meshwright/runtime/column-sql";
 import { referenceActions } from "@meshwright/runtime/vocabulary";
 import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { meshSchema, nameOnServer } from "../model/names.js";
@@ -7,8 +6,9 @@ import { emittedFrom } from "../rules/emitted.js";
 import { checkSchemas } from "./checks.js";
 import type { ColumnSchema, ConstraintSchema, DatabaseSchema, TableSchema } from "./database-schema.js";
 import { timedSchemas } from "./row-moments.js";
+import { rowLives } from "./row-sql.js";
 import { softDeletionSchema } from "./soft-deletion.js";
-import { distinctName, identifier, nameParts, objectName } from "./sql-names.js";
+import { distinctName, nameParts, objectName } from "./sql-names.js";
 import { sqlDefault, sqlType } from "./sql-types.js";
 
 export function databaseSchema(mesh: Mesh, database: Database): DatabaseSchema {
@@ -60,8 +60,6 @@ function placed(table: TableSchema, schema: string): TableSchema {
 
 /** Of a table that exists only what the mesh adds to it. */
 function oursOf(schema: TableSchema, table: Table, mesh: Mesh): TableSchema {
-  const { backfill, columns, softDelete } = table;
-  const deletion = columns.find((column) => column.name === softDelete);
   const own = emittedFrom(table, mesh).find(({ emit }) => emit?.id === undefined);
   return {
     ...schema,
@@ -71,8 +69,8 @@ function oursOf(schema: TableSchema, table: Table, mesh: Mesh): TableSchema {
     indexes: schema.indexes.filter(({ reason }) => reason !== undefined),
     adopts: own && {
       entity: `${own.service}.${own.entity}`,
-      sendsFirstVersion: backfill === "hooks",
-      living: deletion && livesExpression(deletion, `kept.${identifier(deletion.name)}`),
+      sendsFirstVersion: table.backfill === "hooks",
+      living: rowLives(table, "kept")[0],
     },
   };
 }

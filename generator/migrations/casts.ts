@@ -17,14 +17,15 @@ export function castBetween(from: string, to: string): Cast {
   return { using: cast.using, lossless: cast.lossless && isWideEnough(held, wanted) };
 }
 
-interface TypeParts {
+export interface TypeParts {
   /** Without limits; a VARCHAR is a TEXT. An explicit cast to limits would cut and round, an assignment refuses what is too long. */
   readonly name: string;
   readonly limits: readonly number[];
   readonly isList: boolean;
 }
 
-function readType(type: string): TypeParts {
+/** `NUMERIC(12,2)[]` */
+export function readType(type: string): TypeParts {
   const [, name = type, limits, list] = /^([^([]+)(?:\(([\d,]+)\))?(\[\])?$/.exec(type) ?? [];
   return {
     name: name === "VARCHAR" ? "TEXT" : name,

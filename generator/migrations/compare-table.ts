@@ -1,11 +1,5 @@
 import { compareColumns } from "./compare-columns.js";
-import type {
-  CheckSchema,
-  ColumnSchema,
-  ConstraintSchema,
-  ForeignKeySchema,
-  TableSchema,
-} from "./database-schema.js";
+import type { ColumnSchema, ConstraintSchema, TableSchema } from "./database-schema.js";
 import { ALLOW, type PlaceInDatabase, type Refuse } from "./refusal.js";
 import { columnsOf, type TableNames, type TablePair, translate } from "./renamed-tables.js";
 import { compareMoments, forgetMoments, scheduleRows } from "./row-moments.js";
@@ -116,13 +110,12 @@ interface Comparison<T extends ConstraintSchema> {
 
 /** Pairs constraints that mean the same for the same columns, also where a column was renamed. */
 function compareConstraints<T extends ConstraintSchema>(
-  {
-    previous,
-    next,
-    names,
-  }: { previous: readonly T[]; next: readonly T[]; names: ReadonlyMap<string, string> },
-  same: (previous: T, next: T) => boolean,
+  pair: TablePair,
+  of: (table: TableSchema) => readonly T[],
+  same: (previous: T, next: T) => boolean = () => true,
 ): Comparison<T> {
+  const names = columnsOf(pair.columns);
+  const [previous, next] = [of(pair.previous), of(pair.next)];
   const pairs = next.flatMap((item) => {
     const match = previous.find(
       (old) => translate(old.columns, names)?.join("\0") === item.columns.join("\0") && same(old, item),
@@ -162,8 +155,7 @@ function constraintSteps<T extends ConstraintSchema>(
 
 function compareKey(pair: TablePair, refuse: Refuse): readonly Step[] {
   const { previous, next } = pair;
-  const names = columnsOf(pair.columns);
-  const comparison = compareConstraints({ previous: [previous.key], next: [next.key], names }, () => true);
+  const comparison = compareConstraints(pair, ({ key }) => [key]);
   if (comparison.added.length > 0) {
     refuse({
       code: "change-key",
@@ -191,12 +183,8 @@ function awaitCascades({ previous, next, columns }: TablePair): readonly Step[] 
 }
 
 function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {
-  const { previous, next } = pair;
-  const names = columnsOf(pair.columns);
-  const comparison = compareConstraints(
-    { previous: previous.uniques, next: next.uniques, names },
-    () => true,
-  );
+  const { next } = pair;
+  const comparison = compareConstraints(pair, ({ uniques }) => uniques);
   for (const { columns } of comparison.added.filter((item) => !isEmptyAtFirst(item, pair))) {
     refuse({
       code: "restrict-rows",
@@ -215,8 +203,9 @@ function compareUniques(pair: TablePair, refuse: Refuse): readonly Step[] {
 function compareChecks(pair: TablePair, refuse: Refuse): readonly Step[] {
   const { previous, next } = pair;
   const names = columnsOf(pair.columns);
-  const comparison = compareConstraints<CheckSchema>(
-    { previous: previous.checks, next: next.checks, names },
+  const comparison = compareConstraints(
+    pair,
+    ({ checks }) => checks,
     (old, item) => old.condition("value") === item.condition("value"),
   );
   for (const { columns, values } of comparison.added.filter((item) => !isNewColumn(item, pair))) {
@@ -246,11 +235,7 @@ function compareChecks(pair: TablePair, refuse: Refuse): readonly Step[] {
 
 function compareIndexes(pair: TablePair): readonly Step[] {
   const { previous, next } = pair;
-  const names = columnsOf(pair.columns);
-  const comparison = compareConstraints(
-    { previous: previous.indexes, next: next.indexes, names },
-    () => true,
-  );
+  const comparison = compareConstraints(pair, ({ indexes }) => indexes);
   return [
     ...comparison.dropped.map(
       ({ name }): Step => ({ kind: "drop_index", table: previous.name, name, existing: previous.existing }),
@@ -263,8 +248,9 @@ function compareIndexes(pair: TablePair): readonly Step[] {
 function compareForeignKeys(pair: TablePair, tables: TableNames, refuse: Refuse): readonly Step[] {
   const { previous, next } = pair;
   const names = columnsOf(pair.columns);
-  const comparison = compareConstraints<ForeignKeySchema>(
-    { previous: previous.foreignKeys, next: next.foreignKeys, names },
+  const comparison = compareConstraints(
+    pair,
+    ({ foreignKeys }) => foreignKeys,
     (old, item) => {
       const parent = tables.get(old.table);
       return (

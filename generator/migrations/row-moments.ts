@@ -1,10 +1,10 @@
-import { livesExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Event, Mesh, Table } from "../model/mesh.js";
 import { emittedFrom } from "../rules/emitted.js";
 import { castBetween } from "./casts.js";
 import type { TableSchema, TimedSchema } from "./database-schema.js";
 import { columnsOf, type TablePair } from "./renamed-tables.js";
+import { columnText, rowLives } from "./row-sql.js";
 import { identifier, objectName } from "./sql-names.js";
 import type { Step } from "./steps.js";
 
@@ -13,7 +13,6 @@ import type { Step } from "./steps.js";
  */
 
 export function timedSchemas(table: Table, mesh: Mesh): readonly TimedSchema[] {
-  const deletion = table.columns.find(({ name }) => name === table.softDelete);
   return emittedFrom(table, mesh).flatMap((event) => {
     const at = event.emit?.at;
     if (at === undefined) return [];
@@ -24,7 +23,7 @@ export function timedSchemas(table: Table, mesh: Mesh): readonly TimedSchema[] {
         routine: routineName(table),
         key: keyArray(table, "kept"),
         due: dueOf(event, table, "kept"),
-        living: deletion && livesExpression(deletion, `kept.${identifier(deletion.name)}`),
+        living: rowLives(table, "kept")[0],
       },
     ];
   });
@@ -42,11 +41,7 @@ export function routineName({ name }: Pick<Table, "name">): string {
 
 /** SQL: the texts of a row's key columns. */
 export function keyArray(table: Table, row: string): string {
-  const cells = table.key.map((name) => {
-    const type = table.columns.find((column) => column.name === name)?.type;
-    return `${row}.${identifier(name)}${type !== undefined && kindOf(type) === "text" ? "" : "::text"}`;
-  });
-  return `ARRAY[${cells.join(", ")}]`;
+  return `ARRAY[${table.key.map((name) => columnText(table, name, row)).join(", ")}]`;
 }
 
 /** SQL: the moment at which a row means the event; a column without a time zone is in UTC. */

@@ -1,9 +1,7 @@
-import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
 import type { Mesh, Table } from "../model/mesh.js";
-import { SCHEMA_MARK } from "../quote/sql.js";
 import { emittedFrom } from "../rules/emitted.js";
 import type { SoftDeletionSchema, TableSchema } from "./database-schema.js";
-import { identifier } from "./sql-names.js";
+import { comparedId, rowLives } from "./row-sql.js";
 import type { Step } from "./steps.js";
 
 /*
@@ -12,18 +10,14 @@ import type { Step } from "./steps.js";
  */
 
 export function softDeletionSchema(table: Table, mesh: Mesh): SoftDeletionSchema | undefined {
-  const column = table.columns.find(({ name }) => name === table.softDelete);
-  if (column === undefined) return undefined;
+  const [living] = rowLives(table, "kept");
+  if (table.softDelete === undefined || living === undefined) return undefined;
   const own = emittedFrom(table, mesh).find(({ emit }) => emit?.id === undefined);
-  const parts = table.key.flatMap((key) => table.columns.filter(({ name }) => name === key));
   return {
-    column: column.name,
+    column: table.softDelete,
     entity: own && `${own.service}.${own.entity}`,
-    id: idExpression(
-      parts.map(({ name, type }) => ({ type, value: `kept.${identifier(name)}` })),
-      SCHEMA_MARK,
-    ),
-    living: livesExpression(column, `kept.${identifier(column.name)}`),
+    id: comparedId(table, "kept"),
+    living,
   };
 }
 

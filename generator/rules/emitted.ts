@@ -1,3 +1,5 @@
+import { groupBy } from "../collections/group-by.js";
+import { onceFor } from "../collections/once.js";
 import { leavesOf } from "../model/field-leaves.js";
 import type { Column, Event, Field, Mesh, Table } from "../model/mesh.js";
 
@@ -6,30 +8,20 @@ interface OwnedTable {
   readonly events: readonly Event[];
 }
 
-/** Once per mesh: both are asked for each of thousands of columns. */
-const known = new WeakMap<Mesh, ReadonlyMap<Table, OwnedTable>>();
-
 /** The events that rows of the table imply. */
 export function emittedFrom(table: Table, mesh: Mesh): readonly Event[] {
-  return findOwned(table, mesh)?.events ?? [];
+  return ownedTables(mesh).get(table)?.events ?? [];
 }
 
 /** The service whose database has it. Tables of two databases may have one name. */
 export function ownerOf(table: Table, mesh: Mesh): string | undefined {
-  return findOwned(table, mesh)?.owner;
-}
-
-function findOwned(table: Table, mesh: Mesh): OwnedTable | undefined {
-  const byTable = known.get(mesh) ?? sortOut(mesh);
-  known.set(mesh, byTable);
-  return byTable.get(table);
+  return ownedTables(mesh).get(table)?.owner;
 }
 
 /** What events show of the column: of its own rows, as they are and were, and of rows that others reference. */
 export function fieldsShowing(column: Column, table: Table, mesh: Mesh): readonly Field[] {
   const own = emittedFrom(table, mesh).flatMap(leavesOf);
-  const byTable = referring(mesh);
-  const others = byTable.get(`${ownerOf(table, mesh)} ${table.name}`) ?? [];
+  const others = referring(mesh).get(`${ownerOf(table, mesh)} ${table.name}`) ?? [];
   return [
     ...own.filter(
       ({ source }) => (source?.kind === "column" || source?.kind === "old") && source.column === column.name,
@@ -38,35 +30,22 @@ export function fieldsShowing(column: Column, table: Table, mesh: Mesh): readonl
   ];
 }
 
-const knownReferring = new WeakMap<Mesh, ReadonlyMap<string, readonly Field[]>>();
+/** Fields that show a row which another one references, by service and table. */
+const referring = onceFor(({ events }: Mesh): ReadonlyMap<string, readonly Field[]> => {
+  const shown = events.flatMap((event) =>
+    leavesOf(event).flatMap((field) =>
+      field.source?.kind === "referenced"
+        ? [{ field, place: `${event.service} ${field.source.table.name}` }]
+        : [],
+    ),
+  );
+  const byPlace = groupBy(shown, ({ place }) => place);
+  return new Map([...byPlace].map(([place, all]) => [place, all.map(({ field }) => field)]));
+});
 
-function referring(mesh: Mesh): ReadonlyMap<string, readonly Field[]> {
-  const found = knownReferring.get(mesh) ?? sortReferring(mesh);
-  knownReferring.set(mesh, found);
-  return found;
-}
-
-/** By service and table. */
-function sortReferring({ events }: Mesh): ReadonlyMap<string, readonly Field[]> {
-  const byTable = new Map<string, Field[]>();
-  for (const event of events)
-    for (const field of leavesOf(event)) {
-      if (field.source?.kind !== "referenced") continue;
-      const place = `${event.service} ${field.source.table.name}`;
-      byTable.set(place, [...(byTable.get(place) ?? []), field]);
-    }
-  return byTable;
-}
-
-function sortOut(mesh: Mesh): ReadonlyMap<Table, OwnedTable> {
-  const events = new Map<string, Event[]>();
-  for (const event of mesh.events) {
-    if (event.emit === undefined) continue;
-    const place = `${event.service} ${event.emit.table}`;
-    const of = events.get(place);
-    if (of === undefined) events.set(place, [event]);
-    else of.push(event);
-  }
+const ownedTables = onceFor((mesh: Mesh): ReadonlyMap<Table, OwnedTable> => {
+  const implied = mesh.events.filter(({ emit }) => emit !== undefined);
+  const events = groupBy(implied, ({ service, emit }) => `${service} ${emit?.table}`);
   return new Map(
     mesh.databases.flatMap(({ service, tables }) =>
       tables.map(
@@ -74,4 +53,4 @@ function sortOut(mesh: Mesh): ReadonlyMap<Table, OwnedTable> {
       ),
     ),
   );
-}
+});

@@ -4,7 +4,7 @@ import type { ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import { findResource } from "../find-resource.js";
 import { reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, sourceOf } from "../table-lookup.js";
 
 /** A snapshot comes from the entity's owner, from a path that serves the table behind its events. */
 export const checkCacheSync: Rule = (program, report) => {
@@ -40,9 +40,7 @@ function checkPath(
     });
   const served = findResource({ service: owner, path }, report);
   if (served === undefined) return;
-  const source = program.entities
-    .get(cacheOf.text)
-    ?.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
+  const source = sourceOf(program.entities.get(cacheOf.text)?.events ?? []);
   const table = served.node?.value;
   if (
     source === undefined ||

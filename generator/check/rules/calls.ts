@@ -5,6 +5,7 @@ import type { ServiceSymbol } from "../../language/symbols.js";
 import { impliedUses } from "../../model/build/build-call.js";
 import { findResource } from "../find-resource.js";
 import { reportUnknownService } from "../reach.js";
+import { distinct } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** A call goes to another service, to a path that it serves, with a verb that it takes there; and is said once. */
@@ -38,12 +39,8 @@ function checkPaths({ caller, callee, paths }: Called, program: Program, report:
     const { tables, views } = callee.database ?? {};
     const table = resource?.node && tables?.get(resource.node.value);
     const isView = resource?.node !== undefined && views?.has(resource.node.value) === true;
-    const seen = new Map<string, { start: number; end: number }>();
-    for (const { value: verb, span } of verbs?.items ?? []) {
-      const first = seen.get(verb);
-      seen.set(verb, span);
-      if (first !== undefined) report("repeated-value", span, { value: verb }, { first });
-      else if (verb === "get" && synced.some((use) => use.path === path.value))
+    for (const { value: verb, span } of distinct(verbs?.items ?? [], report)) {
+      if (verb === "get" && synced.some((use) => use.path === path.value))
         report("setting-without-effect", span, { key: verb, reason: "its copies are filled from there" });
       else if (verb !== "get" && (table?.cacheOf !== undefined || isView))
         report("call-of-copy", span, {

@@ -1,12 +1,11 @@
 import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import { targetOf } from "../../language/cascade-target.js";
 import type { TextNode } from "../../language/node.js";
-import { EVERY_EVENT_HOOK } from "../../model/names.js";
+import { reservedHook } from "../hook-names.js";
 import type { Rule } from "../rule.js";
 
 /** The hooks of a service are one object: a name in it takes rows of one table, and is not taken otherwise. */
 export const checkCascadeHooks: Rule = (program, report) => {
-  const handlers = new Set(program.events.map(({ name }) => `on${name?.value}`));
   const taken = new Map<string, { readonly table: string; readonly before: TextNode<string> }>();
   for (const rule of program.cascades) {
     const { before, service } = rule.get;
@@ -14,14 +13,8 @@ export const checkCascadeHooks: Rule = (program, report) => {
     if (before === undefined || service === undefined || target === undefined) continue;
     if (!cascadeActions[target.action].removesRows) continue;
     const hook = before.value;
-    if (hook === "start")
-      report("reserved-name", before.span, { name: hook, use: "it is the hook of a service's start" });
-    if (hook === EVERY_EVENT_HOOK)
-      report("reserved-name", before.span, { name: hook, use: "it is the handler of every event" });
-    if (handlers.has(hook))
-      report("reserved-name", before.span, { name: hook, use: "it is the handler of an event" });
-    if (hook in Object.prototype)
-      report("reserved-name", before.span, { name: hook, use: "every object has a method of that name" });
+    const use = reservedHook(hook, program);
+    if (use !== undefined) report("reserved-name", before.span, { name: hook, use });
     const { table } = target.column.value;
     const first = taken.get(`${service.value} ${hook}`);
     if (first === undefined) taken.set(`${service.value} ${hook}`, { table, before });

@@ -1,4 +1,5 @@
 import { cascadeActions } from "@meshwright/runtime/vocabulary";
+import { onceFor } from "../../collections/once.js";
 import type { Report } from "../../diagnostics/report.js";
 import { actionsOf, targetOf } from "../../language/cascade-target.js";
 import type { CascadeNode } from "../../language/grammar.js";
@@ -7,7 +8,6 @@ import type { Program } from "../../language/program.js";
 import type { EntitySymbol, ServiceSymbol } from "../../language/symbols.js";
 import type { SubjectName } from "../../language/words.js";
 import { findMisplacedEvents, isUnpublished } from "../misplaced.js";
-import { onceFor } from "../once.js";
 import { isUnsubscribedFrom, partOf, reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
 

@@ -3,6 +3,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import { isInt64 } from "../../model/int64.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
+import { distinct } from "../repeats.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 import { isValueOf } from "../values.js";
@@ -21,13 +22,8 @@ function checkColumn({ name, type, node }: ColumnSymbol, report: Report): void {
     report("one-of-type", oneOf.span, { column: name, type });
     return;
   }
-  for (const { value, text, span } of oneOf?.items ?? [])
+  for (const { value, text, span } of distinct(oneOf?.items ?? [], report))
     if (!isListable(type, value)) report("invalid-one-of", span, { value: text, type });
-  oneOf?.items.forEach(({ value, span }, index) => {
-    const first = oneOf.items.find((other) => other.value === value);
-    if (first !== undefined && first !== oneOf.items[index])
-      report("repeated-value", span, { value: String(value) }, { first: first.span });
-  });
   if (fallback === undefined) return;
   if (drawnBy(type, fallback.value) !== undefined) return;
   if (!isValueOf(type, fallback.value, { allowsNow: true })) {

@@ -1,5 +1,6 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
 import { groupBy } from "../../collections/group-by.js";
+import { onceFor } from "../../collections/once.js";
 import type { Report } from "../../diagnostics/report.js";
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import type { DeliveryNode, StreamNode } from "../../language/grammar.js";
@@ -7,7 +8,6 @@ import type { TextNode } from "../../language/node.js";
 import { type Program, touches } from "../../language/program.js";
 import type { ServiceSymbol, SubscriptionSymbol } from "../../language/symbols.js";
 import type { Span } from "../../source/text.js";
-import { onceFor } from "../once.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -114,6 +114,15 @@ function checkAge(owner: ServiceSymbol, program: Program, report: Report): void 
         reason: "a message would be gone before it is tried again",
       });
   }
+}
+
+/** Streams that are known to forget after a while, with those whose events they keep. */
+export function forgettingStreams(program: Program) {
+  return [...program.services.values()].flatMap((owner) => {
+    const isKnown = !owner.external || owner.node?.get.stream !== undefined;
+    const { maxAge, at } = resolveStream(owner, program);
+    return !isKnown || owner.publishes.length === 0 || maxAge === 0 ? [] : [{ owner, maxAge, at }];
+  });
 }
 
 export interface HeardPattern {

@@ -2,6 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { TextNode } from "../../language/node.js";
 import type { EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { checkColumnCondition } from "../column-conditions.js";
+import { distinct } from "../repeats.js";
 import type { Rule } from "../rule.js";
 import { reportMissingColumn } from "../table-lookup.js";
 
@@ -20,12 +21,8 @@ function checkOf({ node, operations }: EventSymbol, table: TableSymbol, report: 
   if (of === undefined) return;
   if ((operations.length > 0 && !operations.includes("update")) || emit?.get.at !== undefined)
     report("of-without-update", emit?.keySpans.of ?? of.span, {});
-  for (const [index, name] of of.items.entries()) {
-    const first = of.items.find(({ value }) => value === name.value);
-    if (first !== undefined && first !== of.items[index])
-      report("repeated-value", name.span, { value: name.value }, { first: first.span });
-    else if (!reportNeverMet(name, table, report)) reportMissingColumn(name, table, report);
-  }
+  for (const name of distinct(of.items, report))
+    if (!reportNeverMet(name, table, report)) reportMissingColumn(name, table, report);
 }
 
 /** Whether no update that is one to the mesh gives the column another value. */

@@ -2,6 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { EventSymbol } from "../../language/symbols.js";
 import { changeOfOperation } from "../../vocabulary/changes.js";
+import { distinct } from "../repeats.js";
 import type { Rule } from "../rule.js";
 import { reportMissingTable } from "../table-lookup.js";
 
@@ -32,13 +33,7 @@ function checkChange({ node, operations, id }: EventSymbol, report: Report): voi
   const said = node?.get.change;
   if (on === undefined || operations.length === 0 || id !== undefined) return;
   const implied = new Set(operations.map((operation) => changeOfOperation[operation]));
-  if (on.kind === "list") {
-    for (const [index, { value, span }] of on.items.entries()) {
-      const first = on.items.find((other) => other.value === value);
-      if (first !== undefined && first !== on.items[index])
-        report("repeated-value", span, { value }, { first: first.span });
-    }
-  }
+  if (on.kind === "list") distinct(on.items, report);
   const isMixed = implied.has("delete") && implied.size > 1;
   const contradicts = said !== undefined && said.value !== "none" && !implied.has(said.value);
   if (isMixed) report("conflicting-change", on.span, { operations, said: undefined });

@@ -1,7 +1,7 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { EventSymbol } from "../../language/symbols.js";
-import { firstOfEach } from "../reach.js";
+import { firstOfEach } from "../repeats.js";
 import type { Rule } from "../rule.js";
 import { entityColumns, idType, namesOf, reportMissingColumn } from "../table-lookup.js";
 

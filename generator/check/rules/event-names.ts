@@ -1,36 +1,24 @@
-import type { EventSymbol } from "../../language/symbols.js";
 import { EVERY_EVENT_HOOK, eventNames } from "../../model/names.js";
+import { repeats } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** An event's name is its type and its schema file, over the whole mesh and on any file system. */
 export const checkEventNames: Rule = (program, report) => {
-  const taken = new Map<string, EventSymbol>();
-  for (const event of program.events) {
-    const { name } = event;
-    if (name === undefined) continue;
+  const named = program.events.flatMap(({ name, subject }) =>
+    name === undefined ? [] : [{ name, subject }],
+  );
+  for (const { name } of named)
     if (eventNames(name.value).hook === EVERY_EVENT_HOOK)
       report("reserved-name", name.span, {
         name: name.value,
         use: "the hook of every event is called onEvent",
       });
-    const folded = name.value.toLowerCase();
-    const first = taken.get(folded);
-    if (first?.name === undefined) taken.set(folded, event);
-    else if (first.name.value === name.value) {
-      report(
-        "duplicate-event",
-        name.span,
-        { event: name.value, other: first.subject.text },
-        { first: first.name.span },
-      );
-    } else {
-      const generated = `schemas/${name.value}.schema.json`;
-      report(
-        "name-collision",
-        name.span,
-        { what: `"${name.value}"`, other: `"${first.name.value}"`, generated },
-        { first: first.name.span },
-      );
-    }
+  for (const { value, first } of repeats(named, ({ name }) => name.value.toLowerCase())) {
+    const { value: event, span } = value.name;
+    const other = first.name.value;
+    const clue = { first: first.name.span };
+    const generated = `schemas/${event}.schema.json`;
+    if (other === event) report("duplicate-event", span, { event, other: first.subject.text }, clue);
+    else report("name-collision", span, { what: `"${event}"`, other: `"${other}"`, generated }, clue);
   }
 };

@@ -1,5 +1,6 @@
 import type { Report } from "../../diagnostics/report.js";
 import type { Span } from "../../source/text.js";
+import { repeats } from "../repeats.js";
 import type { Rule } from "../rule.js";
 import { allTables } from "../table-lookup.js";
 
@@ -45,12 +46,9 @@ function setsOf(
 
 /** Each becomes an object of the database that is named after its columns. */
 function checkSets(sets: readonly ColumnSet[], report: Report): void {
-  const taken = new Map<string, Span>();
-  for (const { columns, span } of sets) {
+  for (const { columns, span } of sets)
     if (columns.length > INDEX_COLUMNS)
       report("too-many", span, { what: `this set has ${columns.length} columns`, limit: INDEX_COLUMNS });
-    const first = taken.get(columns.join());
-    if (first === undefined) taken.set(columns.join(), span);
-    else report("repeated-set", span, { columns }, { first });
-  }
+  for (const { value, first } of repeats(sets, ({ columns }) => columns.join()))
+    report("repeated-set", value.span, { columns: value.columns }, { first: first.span });
 }

@@ -1,12 +1,11 @@
 import { leavesOf } from "../../language/payload-leaves.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables } from "../table-lookup.js";
+import { allTables, allViews } from "../table-lookup.js";
 
 /** What a private column holds is in no message: neither as a field nor as the id of an entity. */
 export const checkPrivateColumns: Rule = (program, report) => {
-  const views = [...program.databases.values()].flatMap((database) => [...database.views.values()]);
-  for (const { key } of views) {
+  for (const { key } of allViews(program)) {
     for (const { name, node } of key)
       if (node?.get.private?.value === true) report("private-key", node.get.private.span, { column: name });
   }

@@ -4,7 +4,7 @@ import { printDuration } from "../../language/words.js";
 import { callsOf } from "../../model/build/build-call.js";
 import { findSource } from "../../model/build/build-consumer.js";
 import type { Rule } from "../rule.js";
-import { type HeardPattern, resolveStream, subscriptionsTo } from "./durations.js";
+import { forgettingStreams, type HeardPattern, subscriptionsTo } from "./durations.js";
 
 /** No release, restart or night's outage should take longer; a stream that is kept for less is hardly meant for what nothing heals. */
 const SHORTEST_SECONDS = 3_600;
@@ -14,10 +14,8 @@ const SHORTEST_SECONDS = 3_600;
  * healed by snapshots; what hooks alone hear is lost to them, and what another system hears that calls nothing of the owner.
  */
 export const adviseRetention: Rule = (program, report) => {
-  for (const owner of program.services.values()) {
-    const { maxAge, at } = resolveStream(owner, program);
-    const isKnown = !owner.external || owner.node?.get.stream !== undefined;
-    if (!isKnown || owner.publishes.length === 0 || maxAge === 0 || maxAge >= SHORTEST_SECONDS) continue;
+  for (const { owner, maxAge, at } of forgettingStreams(program)) {
+    if (maxAge >= SHORTEST_SECONDS) continue;
     const hearing = subscriptionsTo(owner, program).find((heard) => !isHealed(heard, owner, program));
     if (hearing !== undefined)
       report("short-retention", at.maxAge, {

@@ -1,18 +1,16 @@
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import type { Program } from "../../language/program.js";
 import { printDuration } from "../../language/words.js";
+import { retrySeconds } from "../../model/retry-seconds.js";
 import type { Rule } from "../rule.js";
-import { resolveStream, subscriptionsTo } from "./durations.js";
+import { forgettingStreams, subscriptionsTo } from "./durations.js";
 
 /**
  * Warns of attempts that take longer than a stream keeps its messages: one that keeps failing is gone before the last
  * of them, and no dead letter tells of it.
  */
 export const adviseRetries: Rule = (program, report) => {
-  for (const owner of program.services.values()) {
-    const { maxAge, at } = resolveStream(owner, program);
-    const isKnown = !owner.external || owner.node?.get.stream !== undefined;
-    if (!isKnown || owner.publishes.length === 0 || maxAge === 0) continue;
+  for (const { owner, maxAge, at } of forgettingStreams(program)) {
     for (const { service, seconds } of patience(owner, program)) {
       if (seconds < maxAge) continue;
       report("retries-outlast-stream", at.maxAge, {
@@ -29,10 +27,8 @@ export const adviseRetries: Rule = (program, report) => {
 function patience(owner: Parameters<typeof subscriptionsTo>[0], program: Program) {
   return subscriptionsTo(owner, program).flatMap(({ service, subscription }) => {
     if (service.external) return [];
-    const { attempts, backoffSeconds } = resolveDelivery(deliveryBlocks(subscription, service, program));
-    const waits = Array.from({ length: Math.max(0, attempts - 1) }, (_, index) => backoffSeconds[index]);
-    const last = backoffSeconds.at(-1) ?? 0;
-    return [{ service: service.name, seconds: waits.reduce((sum: number, wait) => sum + (wait ?? last), 0) }];
+    const delivery = resolveDelivery(deliveryBlocks(subscription, service, program));
+    return [{ service: service.name, seconds: retrySeconds(delivery) }];
   });
 }
 

@@ -2,7 +2,7 @@ import type { Report } from "../../diagnostics/report.js";
 import { nearbyDatabases } from "../../language/nearby-databases.js";
 import type { Program } from "../../language/program.js";
 import type { DatabaseSymbol } from "../../language/symbols.js";
-import type { Span } from "../../source/text.js";
+import { repeats } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** A database that shares another's lies in it beside the others that do: no table is there twice. */
@@ -45,19 +45,18 @@ const ADVICE =
 const DEFAULT = "public";
 
 function checkPlaces(databases: readonly DatabaseSymbol[], report: Report): void {
-  const taken = new Map<string, { readonly database: string; readonly table: string; readonly span: Span }>();
-  for (const { name: database, tables } of databases) {
-    for (const { name: table, at, span } of tables.values()) {
-      const place = `${at?.schema ?? DEFAULT}.${at?.table ?? table}`;
-      const first = taken.get(place);
-      if (first === undefined) taken.set(place, { database, table, span });
-      else if (first.database !== database)
-        report(
-          "table-of-two-databases",
-          span,
-          { place, table, database, first: first.database },
-          { first: first.span, advice: ADVICE },
-        );
-    }
+  const placed = databases.flatMap(({ name: database, tables }) =>
+    [...tables.values()].map(({ name: table, at, span }) => ({
+      place: `${at?.schema ?? DEFAULT}.${at?.table ?? table}`,
+      table,
+      database,
+      span,
+    })),
+  );
+  for (const { value, first } of repeats(placed, ({ place }) => place)) {
+    const { span, ...table } = value;
+    const clue = { first: first.span, advice: ADVICE };
+    if (first.database !== value.database)
+      report("table-of-two-databases", span, { ...table, first: first.database }, clue);
   }
 }

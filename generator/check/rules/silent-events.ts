@@ -1,4 +1,5 @@
 import { eventNames, valueName } from "../../model/names.js";
+import { mentions } from "../hook-files.js";
 import { hookText } from "../hook-text.js";
 import type { HookRule } from "../rule.js";
 
@@ -9,7 +10,7 @@ export const adviseSilentEvents: HookRule = (program, report, files) => {
     if (node?.get.emit !== undefined) continue;
     const { value } = eventNames(name.value);
     const hooks = hookText(service.name, files);
-    if (hooks === undefined || new RegExp(`\\b${value}\\b`).test(hooks)) continue;
+    if (hooks === undefined || mentions(hooks, value)) continue;
     report("silent-event", name.span, {
       event: name.value,
       service: service.name,

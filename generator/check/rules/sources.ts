@@ -1,20 +1,12 @@
 import type { ServiceSymbol } from "../../language/symbols.js";
+import { repeats } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** `metadata.source` tells services apart. */
 export const checkSources: Rule = (program, report) => {
-  const taken = new Map<string, ServiceSymbol>();
-  for (const service of program.services.values()) {
-    const { source, name } = service;
-    const first = taken.get(source);
-    if (first === undefined) taken.set(source, service);
-    else
-      report(
-        "duplicate-source",
-        spanOf(service),
-        { source, first: first.name, second: name },
-        { first: spanOf(first) },
-      );
+  for (const { value: second, first } of repeats(program.services.values(), ({ source }) => source)) {
+    const parameters = { source: second.source, first: first.name, second: second.name };
+    report("duplicate-source", spanOf(second), parameters, { first: spanOf(first) });
   }
 };
 

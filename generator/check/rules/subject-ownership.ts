@@ -2,7 +2,8 @@ import type { Report } from "../../diagnostics/report.js";
 import type { Program } from "../../language/program.js";
 import type { EventSymbol, ServiceSymbol } from "../../language/symbols.js";
 import { isUnpublished } from "../misplaced.js";
-import { firstOfEach, foreignPatterns, reportUnknownService } from "../reach.js";
+import { foreignPatterns, reportUnknownService } from "../reach.js";
+import { firstOfEach } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** A subject belongs to the service it begins with, and that service says that it publishes it. */

@@ -1,5 +1,5 @@
 import { findMisplacedEvents } from "../misplaced.js";
-import { firstOfEach } from "../reach.js";
+import { firstOfEach } from "../repeats.js";
 import type { Rule } from "../rule.js";
 
 /** A table is one entity: the version of a row counts the events of that entity. */

@@ -2,15 +2,14 @@ import { factsOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import type { TableSymbol, ViewSymbol } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables, namesOf, reportMissingColumn } from "../table-lookup.js";
+import { allTables, allViews, namesOf, reportColumns } from "../table-lookup.js";
 
 /** What is read by key. */
 type Keyed = TableSymbol | ViewSymbol;
 
 /** A table or view has one key, of one column or of several: of a table it makes the entity id on the wire. */
 export const checkTableKeys: Rule = (program, report) => {
-  const views = [...program.databases.values()].flatMap((database) => [...database.views.values()]);
-  for (const table of [...[...allTables(program)].map((placed) => placed.table), ...views]) {
+  for (const table of [...[...allTables(program)].map((placed) => placed.table), ...allViews(program)]) {
     const columns = [...table.columns.values()];
     const marked = columns.filter(isMarked);
     if (table.node?.get.key === undefined) checkMarked(table, marked, report);
@@ -41,11 +40,7 @@ function checkMarked(table: Keyed, [key, ...others]: Keyed["key"], report: Repor
 /** `key: [a, b]` at the table. */
 function checkListed(table: Keyed, marked: Keyed["key"], report: Report): void {
   const items = table.node?.get.key?.items ?? [];
-  items.forEach((column, index) => {
-    reportMissingColumn(column, table, report);
-    if (items.findIndex((other) => other.value === column.value) < index)
-      report("repeated-column", column.span, { column: column.value });
-  });
+  reportColumns(items, table, report);
   const [only, ...others] = items;
   if (only !== undefined && others.length === 0)
     report("key-of-one-column", only.span, { column: only.value });

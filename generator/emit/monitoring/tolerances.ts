@@ -1,5 +1,6 @@
 import { nearlyOverrun } from "@meshwright/runtime/monitor-thresholds";
 import type { Consumer, Service } from "../../model/mesh.js";
+import { retrySeconds } from "../../model/retry-seconds.js";
 import type { Lookup } from "../lookup.js";
 
 /*
@@ -31,19 +32,12 @@ export function toleranceOf(service: Service, consumer: Consumer, lookup: Lookup
   const remembered = [kept?.maxAgeSeconds ?? 0, kept?.tombstoneSeconds ?? 0].filter((seconds) => seconds > 0);
   const every = snapshotEvery(service, consumer, lookup);
   return {
-    lateSeconds: settledWithin(consumer),
+    // One ack wait, and every back-off between its attempts.
+    lateSeconds: Math.ceil(consumer.delivery.ackWaitSeconds + retrySeconds(consumer.delivery)),
     evictedSeconds: remembered.length === 0 ? undefined : Math.min(...remembered) / 2,
     evictedMessages: kept && nearlyOverrun(kept.maxMessages),
     snapshotSeconds: every === undefined || every === 0 ? undefined : every * 2,
   };
-}
-
-/** One ack wait, and every back-off between its attempts. */
-function settledWithin({ delivery }: Consumer): number {
-  const { attempts, backoffSeconds, ackWaitSeconds } = delivery;
-  const last = backoffSeconds.at(-1) ?? 0;
-  const waits = Array.from({ length: Math.max(0, attempts - 1) }, (_, at) => backoffSeconds[at] ?? last);
-  return Math.ceil(waits.reduce((sum, seconds) => sum + seconds, ackWaitSeconds));
 }
 
 function snapshotEvery(service: Service, { cache, source }: Consumer, lookup: Lookup): number | undefined {

@@ -1,4 +1,4 @@
-import { castBetween } from "../../migrations/casts.js";
+import { castBetween, readType, type TypeParts } from "../../migrations/casts.js";
 import type { ForeignKeySchema, TableSchema } from "../../migrations/database-schema.js";
 import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
@@ -143,17 +143,12 @@ function isComputed(value: string | undefined): boolean {
 
 /** PostgreSQL only notes the new type where every value has the same form in both. */
 function keepsRows({ from, to }: { readonly from: string; readonly to: string }): boolean {
-  const [old, now] = [readLimits(from), readLimits(to)];
-  if (old.isList || now.isList || !castBetween(from, to).lossless) return false;
-  if (TEXTS.has(old.name) && TEXTS.has(now.name)) return true;
-  return (
-    old.name === "NUMERIC" && now.name === "NUMERIC" && (now.scale === undefined || now.scale === old.scale)
-  );
+  const [old, now] = [readType(from), readType(to)];
+  if (old.isList || now.isList || old.name !== now.name || !castBetween(from, to).lossless) return false;
+  if (old.name === "TEXT") return true;
+  return old.name === "NUMERIC" && (now.limits.length === 0 || scaleOf(now) === scaleOf(old));
 }
 
-const TEXTS: ReadonlySet<string> = new Set(["TEXT", "VARCHAR"]);
-
-function readLimits(type: string) {
-  const [, name = type, precision, scale] = /^(\w+)(?:\((\d+)(?:,(\d+))?\))?/.exec(type) ?? [];
-  return { name, scale: precision === undefined ? undefined : (scale ?? "0"), isList: type.endsWith("[]") };
+function scaleOf({ limits: [precision, scale = 0] }: TypeParts): number | undefined {
+  return precision === undefined ? undefined : scale;
 }

@@ -1,11 +1,11 @@
 import { exactExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { comparedId, keyList, withoutKey } from "../../../migrations/row-sql.js";
 import { identifier } from "../../../migrations/sql-names.js";
 import { constant, momentConstant } from "../../../migrations/sql-types.js";
 import type { Column, ColumnType, Condition, Event, Table } from "../../../model/mesh.js";
 import { hasOffset, withOffset } from "../../../model/moment.js";
 import { literal } from "../../../quote/sql.js";
-import { comparedId, keyList, withoutKey } from "./key.js";
 import { type Occasion, occasionTerms } from "./occasions.js";
 import { type EmittingRow, payloadColumns } from "./payload.js";
 

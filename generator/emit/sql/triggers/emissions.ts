@@ -1,8 +1,8 @@
+import { columnText, idText, keyList } from "../../../migrations/row-sql.js";
 import { identifier } from "../../../migrations/sql-names.js";
 import type { Event, Table } from "../../../model/mesh.js";
 import { literal } from "../../../quote/sql.js";
 import { condition, emitsOnAnyChange, ROW_NUMBER, rowSource } from "./condition.js";
-import { columnText, idText, keyList } from "./key.js";
 import type { Occasion } from "./occasions.js";
 import { payloadList } from "./payload.js";
 

@@ -1,5 +1,6 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { dueOf, keyArray, momentName, routineName } from "../../../migrations/row-moments.js";
+import { columnText, idText, rowLives } from "../../../migrations/row-sql.js";
 import { HOME, identifier, relation } from "../../../migrations/sql-names.js";
 import type { TriggerFunction } from "../../../migrations/trigger-definitions.js";
 import type { Event, Mesh, Operation, Table } from "../../../model/mesh.js";
@@ -8,8 +9,7 @@ import type { Render } from "../sql-render.js";
 import { changed, holds, ROW_NUMBER, type RowSource, rowSource } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";
 import { entityName } from "./emissions.js";
-import { columnText, idText } from "./key.js";
-import { type Occasion, occasionsOf, occasionTerms, rowLives } from "./occasions.js";
+import { type Occasion, occasionsOf, occasionTerms } from "./occasions.js";
 import { payloadList } from "./payload.js";
 import { refusalsOf } from "./refusals.js";
 

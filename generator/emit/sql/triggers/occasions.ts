@@ -1,5 +1,4 @@
-import { livesExpression } from "@meshwright/runtime/column-sql";
-import { identifier } from "../../../migrations/sql-names.js";
+import { rowLives } from "../../../migrations/row-sql.js";
 import type { Event, Operation, Table } from "../../../model/mesh.js";
 
 /**
@@ -41,10 +40,4 @@ export function occasionTerms(table: Table, { statement, means }: Occasion): rea
     default:
       return statement satisfies never;
   }
-}
-
-/** SQL: that the row is not softly deleted; empty where its table does not delete so. */
-export function rowLives(table: Table, row: string): readonly string[] {
-  const column = table.columns.find(({ name }) => name === table.softDelete);
-  return column === undefined ? [] : [livesExpression(column, `${row}.${identifier(column.name)}`)];
 }

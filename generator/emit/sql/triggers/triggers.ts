@@ -1,4 +1,5 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { columnText, idText, keyArgument, rowLives } from "../../../migrations/row-sql.js";
 import { identifier, objectName, ownPrefix, relation } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Database, Event, Mesh, Operation, Table } from "../../../model/mesh.js";
@@ -10,9 +11,8 @@ import { mayFall } from "./condition.js";
 import { createdText, placesRead } from "./created-text.js";
 import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
-import { columnText, idText, keyArgument } from "./key.js";
 import { dueFunctions, scheduleViews, timedEvents } from "./moments.js";
-import { eventsOf, type Occasion, occasionsOf, rowLives } from "./occasions.js";
+import { eventsOf, type Occasion, occasionsOf } from "./occasions.js";
 import { shownTypes } from "./payload.js";
 import { refusalViews } from "./refusals.js";
 

@@ -1,11 +1,11 @@
-import { idExpression } from "@meshwright/runtime/column-sql";
+import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
 import { kindOf } from "@meshwright/runtime/column-types";
-import { identifier, identifiers } from "../../../migrations/sql-names.js";
-import type { Column, Table } from "../../../model/mesh.js";
-import { literal, SCHEMA_MARK } from "../../../quote/sql.js";
+import type { Column, Table } from "../model/mesh.js";
+import { literal, SCHEMA_MARK } from "../quote/sql.js";
+import { identifier, identifiers } from "./sql-names.js";
 
 /*
- * The key of a table in SQL, and the id that it makes.
+ * A row in SQL: its key, the id that the key makes, and whether it lives.
  */
 
 /** A column as text, of a row where one is named. */
@@ -47,4 +47,10 @@ export function withoutKey(table: Table, columns: readonly Column[]): readonly C
 
 function cellOf(column: string, row: string | undefined): string {
   return row === undefined ? identifier(column) : `${row}.${identifier(column)}`;
+}
+
+/** SQL: that the row is not softly deleted; empty where its table does not delete so. */
+export function rowLives(table: Table, row: string): readonly string[] {
+  const column = table.columns.find(({ name }) => name === table.softDelete);
+  return column === undefined ? [] : [livesExpression(column, cellOf(column.name, row))];
 }

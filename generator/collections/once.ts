@@ -1,4 +1,4 @@
-/** Memoizes by object identity: rules ask the same question for each of thousands of mistakes. */
+/** Memoizes by object identity, for what is asked for each of thousands of parts, and follows from the whole. */
 export function onceFor<K extends object, V>(compute: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, { readonly value: V }>();
   return (key) => {
