@@ -14,6 +14,8 @@ import {
 import type { OutboxRow, PerKeyQueues } from "./per-key-queues.js";
 import {
   chooseStep,
+  countCrowded,
+  NO_CROWD,
   nextStepAt,
   pollAfterMs,
   type ReaderState,
@@ -69,6 +71,7 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
   let rescanAt = performance.now() + RESCAN_EVERY_MS;
   let suppressed = false;
   let busyAt = Number.NEGATIVE_INFINITY;
+  let crowd = NO_CROWD;
   let backlogAt = 0;
 
   const state = (): ReaderState => ({
@@ -139,7 +142,9 @@ export function createReader(context: ReaderContext, queues: PerKeyQueues): Read
     }
     position = Math.max(position, upTo);
     expectsRows ||= page.full;
-    if (showsManyWriters({ rows: page.rows.length, running: lowWatermark.running() })) busyAt = now;
+    const read = { rows: page.rows.length, running: lowWatermark.running() };
+    crowd = countCrowded(crowd, read, now);
+    if (showsManyWriters(read, { crowd, suppressed })) busyAt = now;
     await accept(page.rows);
     if (!page.full && queues.size() === 0 && page.rows.length === 0)
       context.onBacklog({ rows: 0, oldestSeconds: 0 });

@@ -46,7 +46,7 @@ FROM (
     SELECT page.*, pg_catalog.sum(pg_catalog.octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - pg_catalog.octet_length(page.body) AS bytes_before
     FROM (
         SELECT seq, event_id, subject, body, headers FROM mesh.outbox
-        WHERE seq > $1 AND seq <= $2 AND NOT EXISTS (SELECT FROM pg_catalog.unnest($3::bigint[]) AS known WHERE known = seq)
+        WHERE seq > $1 AND seq <= $2 AND NOT $3::int8multirange @> seq
         ORDER BY seq LIMIT $4
     ) AS page
 ) AS measured
@@ -63,7 +63,11 @@ type PageRow = readonly [
 
 export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<Page> {
   const { after, upTo, known, rows: max, bytes: maxBytes } = limits;
-  const result = await lease.query<PageRow>(READ_PAGE, [after, upTo, known, max, maxBytes]);
+  const result = await lease.query<PageRow>(
+    READ_PAGE,
+    [after, upTo, printRanges(known), max, maxBytes],
+    "read page",
+  );
   const rows: OutboxRow[] = [];
   let bytes = 0;
   let snapshot: Snapshot | undefined;
@@ -88,6 +92,21 @@ export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<
   // PostgreSQL does not promise the order of a UNION ALL.
   rows.sort((one, other) => one.seq - other.seq);
   return { rows, snapshot, later, full: rows.length === max || bytes >= maxBytes };
+}
+
+/** As a multirange, in which PostgreSQL searches: most sequences are neighbours. `{[1,3],[7,7]}` */
+function printRanges(sequences: readonly number[]): string {
+  const ranges: string[] = [];
+  let [first, last] = [Number.NaN, Number.NaN];
+  for (const seq of sequences.toSorted((one, other) => one - other)) {
+    if (seq === last + 1) last = seq;
+    else {
+      if (!Number.isNaN(first)) ranges.push(`[${first},${last}]`);
+      [first, last] = [seq, seq];
+    }
+  }
+  if (!Number.isNaN(first)) ranges.push(`[${first},${last}]`);
+  return `{${ranges.join(",")}}`;
 }
 
 /**
@@ -123,12 +142,13 @@ export async function releaseRows(
   seqs: readonly number[],
   progress: Progress | undefined,
 ): Promise<void> {
-  if (progress === undefined) await lease.query(RELEASE, [seqs]);
+  if (progress === undefined) await lease.query(RELEASE, [seqs], "release");
   else
     await lease.query(
       `WITH released AS (${RELEASE})
        UPDATE mesh.relay_progress SET last_seq = greatest(last_seq, $2), released_to = $3`,
       [seqs, progress.streamSeq, progress.releasedTo],
+      "release and record",
     );
 }
 

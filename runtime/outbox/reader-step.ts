@@ -43,16 +43,41 @@ const MANY_ROWS = 100;
  * alone. The queue itself keeps pages small, so rows do not show it.
  */
 const MANY_TRANSACTIONS = 16;
+/** So many queue where it goes on: one page may have met them by chance. */
+const SEVERAL_TRANSACTIONS = 4;
+const CROWDED_PAGES = 16;
+const CROWDED_WITHIN_MS = 100;
 
-/** Whether a page shows so many writers that their notifications are to be suppressed. `running`: transactions as it was read. */
-export function showsManyWriters({
-  rows,
-  running,
-}: {
+/** A page of new rows. `running`: transactions as it was read. */
+export interface PageRead {
   readonly rows: number;
   readonly running: number;
-}): boolean {
-  return rows >= MANY_ROWS || (rows > 0 && running >= MANY_TRANSACTIONS);
+}
+
+/** Pages in a row, within a tenth of a second, that were read beside several transactions. */
+export interface Crowd {
+  readonly pages: number;
+  readonly since: number;
+}
+
+export const NO_CROWD: Crowd = { pages: 0, since: Number.NEGATIVE_INFINITY };
+
+export function countCrowded(crowd: Crowd, { rows, running }: PageRead, now: number): Crowd {
+  // Its notification came after its rows had been read.
+  if (rows === 0) return crowd;
+  if (running < SEVERAL_TRANSACTIONS) return NO_CROWD;
+  if (now > crowd.since + CROWDED_WITHIN_MS) return { pages: 1, since: now };
+  return { pages: crowd.pages + 1, since: crowd.since };
+}
+
+/** Whether a page shows so many writers that their notifications are to be suppressed, or to stay so. */
+export function showsManyWriters(
+  { rows, running }: PageRead,
+  { crowd, suppressed }: { readonly crowd: Crowd; readonly suppressed: boolean },
+): boolean {
+  if (rows === 0) return false;
+  if (rows >= MANY_ROWS || running >= MANY_TRANSACTIONS) return true;
+  return suppressed ? running >= SEVERAL_TRANSACTIONS : crowd.pages >= CROWDED_PAGES;
 }
 
 /** Whether notifications should be suppressed: while many write, a commit needs none. */

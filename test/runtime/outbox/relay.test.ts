@@ -161,6 +161,34 @@ describe("the relay", () => {
     await owner.drained();
   });
 
+  it("lets several writers that go on not notify either", async () => {
+    const relay = owner.relay();
+    await waitFor(() => relay.stats().leader && !relay.stats().paused);
+    const others = new pg.Pool({ connectionString: owner.pool.options.connectionString, max: 4 });
+    const clients = await Promise.all(Array.from({ length: 4 }, () => others.connect()));
+    const isSuppressed = async () => {
+      const found = await owner.pool.query("SELECT FROM mesh.relay WHERE notify_suppressed");
+      return found.rowCount === 1;
+    };
+    try {
+      await waitFor(
+        async () => {
+          // Anew each time: those that run for two seconds are set aside.
+          for (const client of clients) await client.query("BEGIN; SELECT pg_current_xact_id()");
+          await owner.pool.query(commitOneByOne(owner.service));
+          for (const client of clients) await client.query("COMMIT");
+          return await isSuppressed();
+        },
+        { everyMs: 1 },
+      );
+    } finally {
+      for (const client of clients) client.release(true);
+      await others.end();
+    }
+    await owner.drained();
+    await waitFor(async () => !(await isSuppressed()));
+  });
+
   it("tells up to where all rows are deleted, which whoever has yet to commit keeps low", async () => {
     const relay = owner.relay();
     const releasedTo = async () => {
@@ -342,3 +370,14 @@ describe("the relay", () => {
     expect(wire).toHaveLength(4_000);
   });
 });
+
+/** SQL: events in transactions of their own, so fast that pages follow each other. */
+const commitOneByOne = (service: string) => `DO $$ BEGIN
+  FOR n IN 1..200 LOOP
+    INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body)
+    VALUES (gen_random_uuid(), '${service}.user.a.updated', '${service}.user', 'a', mesh.next_version('${service}.user', 'a'), '{}');
+    NOTIFY mesh_outbox;
+    COMMIT;
+    PERFORM pg_sleep(0.001);
+  END LOOP;
+END $$`;

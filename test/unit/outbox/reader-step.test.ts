@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   chooseStep,
+  countCrowded,
+  NO_CROWD,
   nextStepAt,
   POLL_MS,
   pollAfterMs,
@@ -49,11 +51,32 @@ describe("what the outbox reader does next", () => {
   });
 
   it("takes many rows for many writers, and rows beside many transactions", () => {
-    expect(showsManyWriters({ rows: 100, running: 0 })).toBe(true);
-    expect(showsManyWriters({ rows: 1, running: 16 })).toBe(true);
-    expect(showsManyWriters({ rows: 99, running: 15 })).toBe(false);
+    const open = { crowd: NO_CROWD, suppressed: false };
+    expect(showsManyWriters({ rows: 100, running: 0 }, open)).toBe(true);
+    expect(showsManyWriters({ rows: 1, running: 16 }, open)).toBe(true);
+    expect(showsManyWriters({ rows: 99, running: 15 }, open)).toBe(false);
     // Of other databases of the server, or of tables without events.
-    expect(showsManyWriters({ rows: 0, running: 64 })).toBe(false);
+    expect(showsManyWriters({ rows: 0, running: 64 }, open)).toBe(false);
+  });
+
+  it("takes rows beside several transactions for many writers where that goes on", () => {
+    const page = { rows: 1, running: 4 };
+    const crowdOf = (pages: number, everyMs: number) => {
+      let crowd = NO_CROWD;
+      for (let at = 0; at < pages; at += 1) crowd = countCrowded(crowd, page, NOW + at * everyMs);
+      return crowd;
+    };
+    const shows = (crowd = NO_CROWD, suppressed = false) => showsManyWriters(page, { crowd, suppressed });
+    expect(shows(crowdOf(16, 6))).toBe(true);
+    expect(shows(crowdOf(15, 6))).toBe(false);
+    // Few come, and nobody waits for another.
+    expect(shows(crowdOf(1_000, 7))).toBe(false);
+    const alone = countCrowded(crowdOf(15, 6), { rows: 1, running: 3 }, NOW + 96);
+    expect(shows(countCrowded(alone, page, NOW + 97))).toBe(false);
+    const empty = countCrowded(crowdOf(15, 6), { rows: 0, running: 0 }, NOW + 90);
+    expect(shows(countCrowded(empty, page, NOW + 91))).toBe(true);
+    expect(shows(NO_CROWD, true)).toBe(true);
+    expect(showsManyWriters({ rows: 1, running: 3 }, { crowd: NO_CROWD, suppressed: true })).toBe(false);
   });
 
   it("is to switch notify suppression on after a large page, and off a second after the last one", () => {
