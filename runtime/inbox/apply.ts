@@ -7,6 +7,7 @@ import { dropDuplicates } from "./duplicates.js";
 import { lockStates, writeStates } from "./entity-states.js";
 import { applyFastPath, type FastPathContext, prepareFastPath } from "./fast-path.js";
 import { callHandlers, type HandlerCalls } from "./handlers.js";
+import { Mispredicted } from "./hook-pipeline.js";
 import { lostDeletions } from "./implied-events.js";
 import { type Incoming, printedCause } from "./parse.js";
 import { type BatchPlan, type Phase, planBatch } from "./plan-batch.js";
@@ -55,11 +56,12 @@ export async function applyBatch(
   const fast = context.skipFastPath ? undefined : prepareFastPath(context, events);
   if (fast !== undefined && (await applyFastPath(pool, context, fast)) === "applied")
     return allFresh(events.length);
-  for (;;) {
+  for (let pipelined = true; ; ) {
     try {
-      return await inTransaction(pool, (client) => applyEvents(client, context, events));
+      return await inTransaction(pool, (client) => applyEvents(client, { ...context, pipelined }, events));
     } catch (error) {
-      if (!(error instanceof Raced)) throw error;
+      if (error instanceof Mispredicted) pipelined = false;
+      else if (!(error instanceof Raced)) throw error;
     }
   }
 }
@@ -69,7 +71,10 @@ export function allFresh(events: number): Applied {
   return { fresh: events, stale: 0, gaps: [], tasks: false };
 }
 
-/** As `applyBatch`, within the caller's transaction and without the fast path. Rejects with `Raced`: roll back and call again. */
+/**
+ * As `applyBatch`, within the caller's transaction and without the fast path. Rejects with `Raced`, and `Mispredicted` where hooks may
+ * be pipelined: roll back and call again.
+ */
 export async function applyEvents(
   client: PoolClient,
   context: ApplyContext,

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import { verbatim } from "../database/mesh-schema.js";
 import type { Tx } from "../definition/hook-definition.js";
+import type { HookCallRecord } from "./hook-profile.js";
 
 /*
  * A hook is the service's own code and may never return. Row locks and the consumer wait for it, so it has a time limit;
@@ -17,6 +18,10 @@ export interface HookCall {
   readonly timeoutMs: number;
   /** Called ahead of the hook's first statement: what it queues on the connection is sent first. */
   readonly begin: () => Promise<void>;
+  /** Told of its statements. */
+  readonly record: HookCallRecord;
+  /** Called ahead of each statement, before `begin`; what it throws is thrown to the hook, and the statement is not sent. */
+  readonly admit: (isAwaited: boolean) => void;
   readonly call: (tx: Tx) => Promise<void> | void | undefined;
 }
 
@@ -24,8 +29,9 @@ export interface HookCall {
  * Rejects with what the hook throws, or after its time. Either way nothing of the hook reaches the
  * connection any more: what it still does later must not land in another event's transaction.
  */
-export async function callHook({ client, pool, timeoutMs, begin, call }: HookCall): Promise<void> {
-  const lent = lend(client, begin);
+export async function callHook(hook: HookCall): Promise<void> {
+  const { client, pool, timeoutMs, record, call } = hook;
+  const lent = lend(hook);
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new HookOverdue(timeoutMs)), timeoutMs);
@@ -34,7 +40,7 @@ export async function callHook({ client, pool, timeoutMs, begin, call }: HookCal
     await Promise.race([call(lent.tx), overdue]);
   } catch (error) {
     // Otherwise the rollback would stand in line behind a statement that waits for a lock.
-    if (error instanceof HookOverdue && lent.busy()) await cancelStatement(pool, client);
+    if (error instanceof HookOverdue && record.busy) await cancelStatement(pool, client);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -51,40 +57,42 @@ class HookOverdue extends Error {
 
 interface Lent {
   readonly tx: Tx;
-  /** A statement is under way. */
-  busy(): boolean;
   end(): void;
 }
 
-function lend(client: PoolClient, begin: () => Promise<void>): Lent {
+function lend({ client, begin, record, admit }: HookCall): Lent {
   let begun = false;
   let ended = false;
-  let underWay = 0;
   const { query: send } = verbatim(client);
   const query = (...given: readonly unknown[]): unknown => {
     if (ended) return Promise.reject(new Error("the transaction of this hook has ended"));
+    const isAwaited = isAnsweredByPromise(given);
+    admit(isAwaited);
+    record.sending(isAwaited);
     if (!begun) {
       begun = true;
+      record.beginning();
       // It fails only where the connection is lost or the transaction has failed; so does what follows then.
-      begin().catch(() => undefined);
+      begin().then(record.answered, record.answered);
     }
     const answer: unknown = Reflect.apply(send, client, given);
-    if (answer instanceof Promise) {
-      underWay += 1;
-      const settled = () => {
-        underWay -= 1;
-      };
-      answer.then(settled, settled);
-    }
+    if (answer instanceof Promise) answer.then(record.answered, record.answered);
     return answer;
   };
   return {
     tx: { query: query as Tx["query"] },
-    busy: () => underWay > 0,
     end: () => {
       ended = true;
     },
   };
+}
+
+/** Not a cursor, which holds the connection until it is read, and no statement with a callback. */
+function isAnsweredByPromise(given: readonly unknown[]): boolean {
+  const [query] = given;
+  const isObject = typeof query === "object" && query !== null;
+  if (isObject && ("submit" in query || "callback" in query || "rows" in query)) return false;
+  return !given.some((one) => typeof one === "function");
 }
 
 /** Where it cannot be cancelled it is waited for, as any statement. */

@@ -19,6 +19,8 @@ export interface Cause {
 /** Longest id in a header: three headers fit the bytes that the outbox leaves for them. */
 const LONGEST_ID = 128;
 const PRINTABLE = /^[!-~]+$/;
+/** Printable, and without a percent sign. */
+const PLAIN_ID = /^[!-$&-~]+$/;
 const TRACEPARENT =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-[!-~]*)?$/;
 
@@ -62,6 +64,7 @@ export function validTraceparent(value: unknown): string | undefined {
 /** An event id as a header holds it; undefined for one that is too long. */
 export function headerId(id: string): string | undefined {
   if (id.length > LONGEST_ID) return undefined;
+  if (PLAIN_ID.test(id)) return id;
   const encoded = Buffer.from(id, "utf8").reduce((text, byte) => {
     const plain = byte > 32 && byte < 127 && byte !== 37;
     return (

@@ -21,5 +21,5 @@ export function printCause(cause: Cause | undefined): string {
 export async function setCause(client: PoolClient, known: TransactionCause, cause: string): Promise<void> {
   if (known.current === cause) return;
   known.current = cause;
-  await client.query("SELECT mesh.set_cause($1)", [cause]);
+  await client.query({ name: "mesh-set-cause", text: "SELECT mesh.set_cause($1)", values: [cause] });
 }
