@@ -1,5 +1,5 @@
 import type { TemplateDelegate } from "handlebars";
-import { loadHandlebars } from "./on-demand.js";
+import { loadHandlebars, loadHandlebarsRuntime, loadPrecompiled } from "./on-demand.js";
 
 /** Text of each template by its path under `templates/`, as the cli has read them: `docs/README.md.hbs`. */
 export type Templates = Readonly<Record<string, string>>;
@@ -26,5 +26,11 @@ export function openRender(templates: Templates): Render {
 function compile(templates: Templates, path: string): TemplateDelegate {
   const text = templates[path];
   if (text === undefined) throw new Error(`template "${path}" is missing`);
+  const ready = loadPrecompiled(path);
+  if (ready?.text === text) {
+    const { template, COMPILER_REVISION } = loadHandlebarsRuntime();
+    // A later Handlebars may have been installed than that of the build.
+    if (ready.main.compiler[0] === COMPILER_REVISION) return template(ready.main);
+  }
   return loadHandlebars().compile(text, { strict: true, noEscape: true, knownHelpersOnly: true });
 }

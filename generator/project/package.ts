@@ -1,5 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that this package is installed in. */
@@ -17,24 +17,12 @@ type Templates = Readonly<Record<string, string>>;
 let templates: Promise<Templates> | undefined;
 
 /**
- * Text of each template that the build copied, by its path, with plain line ends whatever a checkout has made of them. Always the
- * same object: what is made of templates is kept with it, from one run to the next where mesh.yaml is watched.
+ * Text of each template by its path, as the build gathered them. Always the same object: what is made of templates is kept with it,
+ * from one run to the next where mesh.yaml is watched.
  */
 export function readTemplates(): Promise<Templates> {
-  templates ??= readAllTemplates();
-  return templates;
-}
-
-async function readAllTemplates(): Promise<Templates> {
-  const root = join(packageFolder(), "dist/templates");
-  // As texts: the entries of Node 20.11 do not know their folder.
-  const paths = (await readdir(root, { recursive: true })).filter((path) => path.endsWith(".hbs"));
-  const texts = await Promise.all(
-    paths.map(async (path) => [path.replaceAll(sep, "/"), await readText(join(root, path))] as const),
+  templates ??= readFile(join(packageFolder(), "dist/templates/texts.json"), "utf8").then(
+    (text) => JSON.parse(text) as Templates,
   );
-  return Object.fromEntries(texts);
-}
-
-async function readText(path: string): Promise<string> {
-  return (await readFile(path, "utf8")).replaceAll("\r\n", "\n");
+  return templates;
 }

@@ -35,11 +35,16 @@ const HEAVY = [
   "yaml",
 ];
 
+interface Loaded {
+  readonly packages: readonly string[];
+  readonly files: readonly string[];
+}
+
 async function heavyPackagesOf(...words: readonly string[]): Promise<readonly string[]> {
   const loaded = join(folder, "loaded.json");
   const ended = await meshWith(folder, { NODE_OPTIONS: `--require "${LIST}"`, LOADED: loaded }, ...words);
   expect(ended.stderr).not.toContain("Error:");
-  const packages = JSON.parse(readFileSync(loaded, "utf8")) as readonly string[];
+  const { packages } = JSON.parse(readFileSync(loaded, "utf8")) as Loaded;
   rmSync(loaded);
   return packages.filter((name) => HEAVY.includes(name)).sort();
 }
@@ -60,4 +65,15 @@ test.each([
   { words: ["dlq", "list"], packages: ["nats", "pg", "pino"] },
 ])("mesh $words loads no package that it does without", async ({ words, packages }) => {
   expect(await heavyPackagesOf(...words)).toEqual(packages);
+});
+
+test("templates are published compiled: what prints them loads no compiler", async () => {
+  const loaded = join(folder, "loaded.json");
+  const environment = { NODE_OPTIONS: `--require "${LIST}"`, LOADED: loaded };
+  await meshWith(folder, environment, "generate", "--force");
+  const files = (JSON.parse(readFileSync(loaded, "utf8")) as Loaded).files.map((file) =>
+    file.replaceAll("\\", "/"),
+  );
+  expect(files.filter((file) => file.endsWith("handlebars/runtime.js"))).toHaveLength(2);
+  expect(files.filter((file) => file.includes("handlebars/compiler"))).toEqual([]);
 });
