@@ -48,38 +48,66 @@ const LEADING = {
  * Guard and effect in one statement and one round trip. Writes the rows that are certainly fresh: each is guarded as an
  * update, which a tombstone refuses first. Gives `FastPathCounts`, so that the caller knows whether any was left out.
  */
-export function fastPathStatement({
-  cache,
-  entity,
-  shape,
-  rows: upserts,
-  withoutGap,
-  provided,
-}: FastPathRows): Statement {
-  const shaped = shapeColumns(cache, shape, 5);
-  const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
-  const id = idSql(cache.key, '"$event"');
-  const table = relationOf(cache.table);
-  const { names, namesOf } = shaped;
-  const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
-  SELECT $1, ${id}, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
-  // Locked in order of id, as everywhere: else two replicas lock each other out.
-  const inOrder = `ORDER BY ${id} COLLATE "C"`;
-  const merged = upserts.filter(({ first, version }) => first < version);
+export function fastPathStatement(rows: FastPathRows): Statement {
+  const { cache, entity, rows: upserts, withoutGap, provided } = rows;
+  const merged = withoutGap ? upserts.filter(({ first, version }) => first < version) : [];
+  const { text, indexes, name } = textFor(rows, merged.length > 0);
   const values: unknown[] = [
     entity,
     arrayLiteral(upserts.map((upsert) => upsert.version)),
     arrayLiteral(upserts.map((upsert) => upsert.seq)),
     arrayLiteral(upserts.map((upsert) => upsert.isNew)),
-    ...cellArrays(cache, upserts, shaped.indexes),
+    ...cellArrays(cache, upserts, indexes),
   ];
-  const parameter = (value: unknown) => `$${values.push(value)}`;
-  const firsts = () => JSON.stringify(Object.fromEntries(merged.map(({ id, first }) => [id, first])));
-  const noGap = withoutGap ? ` AND ${noGapSql(merged.length === 0 ? undefined : parameter(firsts()))}` : "";
-  const ifQuiet =
-    provided === undefined
-      ? ""
-      : ` WHERE ${quietSql(parameter(provided.durable), parameter(provided.offset))}`;
+  if (provided !== undefined) values.push(provided.durable, provided.offset);
+  if (merged.length > 0)
+    values.push(JSON.stringify(Object.fromEntries(merged.map(({ id, first }) => [id, first]))));
+  return { text, values, ...(upserts.length <= FEW && { name }) };
+}
+
+/** A plan that is kept assumes ten rows: for so many it is as good as any, and planning takes longer than to run it. */
+const FEW = 50;
+
+interface FastPathText {
+  readonly text: string;
+  readonly name: string;
+  /** Of the columns that come with values. */
+  readonly indexes: readonly number[];
+}
+
+/** By cache, then by what else makes a text: making one takes a tenth of a millisecond. */
+const texts = new WeakMap<CacheModel, Map<string, FastPathText>>();
+
+function textFor(rows: FastPathRows, hasMerged: boolean): FastPathText {
+  const { cache, shape, withoutGap, provided } = rows;
+  let known = texts.get(cache);
+  if (known === undefined) {
+    known = new Map();
+    texts.set(cache, known);
+  }
+  const key = `${shape} ${withoutGap} ${provided !== undefined} ${hasMerged}`;
+  let made = known.get(key);
+  if (made === undefined) {
+    made = makeText(rows, hasMerged);
+    known.set(key, made);
+  }
+  return made;
+}
+
+function makeText({ cache, shape, withoutGap, provided }: FastPathRows, hasMerged: boolean): FastPathText {
+  const shaped = shapeColumns(cache, shape, 5);
+  const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
+  const id = idSql(cache.key, '"$event"');
+  const table = relationOf(cache.table);
+  const { names, namesOf, indexes } = shaped;
+  const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
+  SELECT $1, ${id}, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
+  // Locked in order of id, as everywhere: else two replicas lock each other out.
+  const inOrder = `ORDER BY ${id} COLLATE "C"`;
+  const next = 5 + cache.key.length + indexes.length;
+  const ifQuiet = provided === undefined ? "" : ` WHERE ${quietSql(`$${next}`, `$${next + 1}`)}`;
+  const firsts = hasMerged ? `$${provided === undefined ? next : next + 2}` : undefined;
+  const noGap = withoutGap ? ` AND ${noGapSql(firsts)}` : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
   const text = `WITH "$event" AS (
   SELECT * FROM ${shaped.source('"$event"', LEADING)}${ifQuiet}
@@ -100,11 +128,8 @@ export function fastPathStatement({
   ${conflictClause(cache, shaped)} RETURNING true
 )
 SELECT (SELECT count(*) FROM "$changed")::integer AS changed, EXISTS (SELECT FROM "$event") AS quiet`;
-  return { text, values, ...(upserts.length <= FEW && { name: nameOf(text) }) };
+  return { text, indexes, name: nameOf(text) };
 }
-
-/** A plan that is kept assumes ten rows: for so many it is as good as any, and planning takes longer than to run it. */
-const FEW = 50;
 
 const names = new Map<string, string>();
 
