@@ -1,6 +1,5 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { startAnswering } from "../support/answering-server.js";
 import { ROOT } from "../support/compile.js";
 import { meshWith } from "../support/mesh-command.js";
 import { startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js";
@@ -12,27 +11,28 @@ import { startMesh, type TestMesh, waitFor } from "../support/reference-mesh.js"
 
 let mesh: TestMesh;
 let body = "[]";
-const source = createServer((request, response) => {
+const source = await startAnswering((request, response) => {
   const found = request.url === "/api/users";
   response.writeHead(found ? 200 : 404).end(found ? body : "{}");
 });
-let url: string;
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => source.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
-  mesh = await startMesh({ start: [], env: { sfs: { AUTH_SERVICE_URL: url } } });
+  mesh = await startMesh({ start: [], env: { sfs: { AUTH_SERVICE_URL: source.url } } });
   await mesh.services.sfs.start();
 }, 60_000);
 afterAll(async () => {
   await mesh?.stop();
-  await new Promise((resolve) => source.close(resolve));
+  await source.close();
 });
 
 const good = (id: string) => `{"user_id":"${id}","username":"name of ${id}","display_name":""}`;
 
 async function operate(...args: readonly string[]) {
-  const { code, stdout, stderr } = await meshWith(ROOT, { ...mesh.env, AUTH_SERVICE_URL: url }, ...args);
+  const { code, stdout, stderr } = await meshWith(
+    ROOT,
+    { ...mesh.env, AUTH_SERVICE_URL: source.url },
+    ...args,
+  );
   expect(code, stderr).not.toBe(2);
   return { code, stdout };
 }

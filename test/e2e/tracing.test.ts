@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AnsweringServer, startAnswering } from "../support/answering-server.js";
 import {
   bareClient,
   cached,
@@ -44,7 +43,7 @@ interface Export {
 }
 
 const received: ReceivedSpan[] = [];
-let collector: Server;
+let collector: AnsweringServer;
 let mesh: TestMesh;
 
 const valuesOf = (attributes: readonly Attribute[] = []) =>
@@ -59,16 +58,14 @@ function receive({ resourceSpans = [] }: Export): void {
 }
 
 beforeAll(async () => {
-  collector = createServer(async (request, response) => {
+  collector = await startAnswering(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     receive(JSON.parse(Buffer.concat(chunks).toString("utf8")) as Export);
     response.writeHead(200, { "content-type": "application/json" }).end("{}");
   });
-  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
-  const { port } = collector.address() as AddressInfo;
   const environment = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     OTEL_TRACES_EXPORTER: "otlp",
     OTEL_METRICS_EXPORTER: "none",
@@ -82,8 +79,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await mesh?.stop();
-  collector?.closeAllConnections();
-  collector?.close();
+  await collector?.close();
 });
 
 const spans = (traceId: string, service: string, name: RegExp) =>

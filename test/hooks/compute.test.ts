@@ -1,18 +1,17 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ContainerRow } from "../../generated/compute/tables.js";
 import { createComputeHooks } from "../../hooks/compute.js";
+import { type AnsweringServer, startAnswering } from "../support/answering-server.js";
 import { recordingLogger } from "../support/loggers.js";
 
 type Answer = readonly [status: number, body: object];
 const STATUS = { kind: "Status", apiVersion: "v1", metadata: {} };
 
 /** A Kubernetes API for namespaces: gives the answers in order and repeats the last; without answers it stays silent. */
-let api: Server;
+let api: AnsweringServer;
 let seen: string[];
 let answers: Answer[];
 let folder: string;
@@ -21,29 +20,24 @@ beforeEach(async () => {
   seen = [];
   answers = [];
   folder = await mkdtemp(join(tmpdir(), "mesh-kube-"));
-  api = createServer((request: IncomingMessage, response: ServerResponse) => {
+  api = await startAnswering((request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers.authorization}`);
     const [status, body] = (answers.length > 1 ? answers.shift() : answers[0]) ?? [0, {}];
     if (status === 0) return;
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
-  await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
 });
-afterEach(() => {
-  api.closeAllConnections();
-  api.close();
-});
+afterEach(() => api.close());
 
 async function kubeconfig(): Promise<string> {
   const path = join(folder, "config");
-  const server = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   await writeFile(
     path,
     JSON.stringify({
       apiVersion: "v1",
       kind: "Config",
       "current-context": "test",
-      clusters: [{ name: "test", cluster: { server, "insecure-skip-tls-verify": true } }],
+      clusters: [{ name: "test", cluster: { server: api.url, "insecure-skip-tls-verify": true } }],
       users: [{ name: "test", user: { token: "the-token" } }],
       contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
     }),
@@ -125,7 +119,7 @@ test("a cluster that does not answer is abandoned when the signal aborts", async
 
 test("a cluster that is down throws", async () => {
   const remove = await startedHooks();
-  await new Promise((resolve) => api.close(resolve));
+  await api.close();
   await expect(remove("box-1")).rejects.toThrow(/ECONNREFUSED/);
 });
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { startCascadeWorker } from "../../runtime/cascade/cascade-worker.js";
 import type { ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
 import type { BeforeDelete } from "../../runtime/definition/hook-definition.js";
+import { streamPlan } from "../support/broker-plans.js";
 import { compile } from "../support/compile.js";
 import { eventDefinition } from "../support/event-definition.js";
 import { silent } from "../support/loggers.js";
@@ -51,14 +52,7 @@ function consumerOf(schema: string, before: BeforeDelete<never>): ConsumerDefini
   const rule = { action: "delete", table, column: "pid", before: { name: "bye", call: before } } as const;
   return {
     durable: "shop_crm_p",
-    stream: {
-      name: "CRM",
-      subjects: ["crm.*.*.*"],
-      maxAgeSeconds: 3600,
-      maxMessages: 1_000,
-      maxBytes: 1 << 20,
-      duplicateWindowSeconds: 120,
-    },
+    stream: streamPlan({ name: "CRM", subjects: ["crm.*.*.*"] }),
     filter: "crm.p.*.*",
     entity: "crm.p",
     events: [

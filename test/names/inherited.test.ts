@@ -9,6 +9,7 @@ import { createComparison } from "../../runtime/operate/compare.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
 import type { ColumnType } from "../../runtime/values/column-types.js";
 import { columnTypeForms, columnTypeNames, factsOf } from "../../runtime/values/column-types.js";
+import { streamPlan } from "../support/broker-plans.js";
 import { eventDefinition } from "../support/event-definition.js";
 import { createDatabase } from "../support/servers.js";
 
@@ -34,14 +35,7 @@ function tableOf(type: ColumnType): TableDefinition {
 function consumerOf(cache: TableDefinition): ConsumerDefinition {
   return {
     durable: "c_a_b",
-    stream: {
-      name: "A",
-      subjects: [],
-      maxAgeSeconds: 1,
-      maxMessages: 1,
-      maxBytes: 1,
-      duplicateWindowSeconds: 1,
-    },
+    stream: streamPlan({ name: "A" }),
     filter: "a.b.*.*",
     entity: "a.b",
     cache,

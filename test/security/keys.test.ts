@@ -1,6 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { authService } from "../../generated/auth/service.js";
 import { computeService } from "../../generated/compute/service.js";
@@ -14,6 +12,7 @@ import { requestResync } from "../../runtime/operate/request-resync.js";
 import { readSourceRow } from "../../runtime/operate/source-row.js";
 import { readSource } from "../../runtime/resync/snapshot-source.js";
 import { type RunningService, startService } from "../../runtime/service/start.js";
+import { startAnswering } from "../support/answering-server.js";
 import { type RecordingLogger, recordingLogger, silent } from "../support/loggers.js";
 import { createDatabase, freePort, startNats, type TestNats, waitFor } from "../support/servers.js";
 
@@ -355,15 +354,13 @@ test("beside a release with one key for all, each pair is given that key, and op
 
 test("a key is sent only to its service, not to a redirect's target; an endless refusal is not read", async () => {
   const seen: string[] = [];
-  const thief = createServer((request, response) => {
+  const thief = await startAnswering((request, response) => {
     seen.push(request.headers.authorization ?? "");
     response.end("[]");
   });
-  await new Promise<void>((listening) => thief.listen(0, "127.0.0.1", listening));
-  const there = `http://127.0.0.1:${(thief.address() as AddressInfo).port}`;
   let status = 302;
-  const source = createServer((_request, response) => {
-    response.writeHead(status, { location: `${there}/api/users` });
+  const source = await startAnswering((_request, response) => {
+    response.writeHead(status, { location: `${thief.url}/api/users` });
     if (status < 400) response.end();
     else {
       const more = () => {
@@ -373,20 +370,17 @@ test("a key is sent only to its service, not to a redirect's target; an endless 
       more();
     }
   });
-  await new Promise<void>((listening) => source.listen(0, "127.0.0.1", listening));
-  const address = `http://127.0.0.1:${(source.address() as AddressInfo).port}`;
-  const env = { AUTH_SERVICE_URL: address, SFS_TO_AUTH_KEY: "a key that nobody else is to have" };
+  const env = { AUTH_SERVICE_URL: source.url, SFS_TO_AUTH_KEY: "a key that nobody else is to have" };
   const { signal } = new AbortController();
   const list = () => readSource({ sync, env, signal }).next();
   const row = () => readSourceRow({ sync, env, signal, members: new Set() }, "u1");
-  const operate = () => requestResync({ url: address, operatorKey: OPERATOR });
+  const operate = () => requestResync({ url: source.url, operatorKey: OPERATOR });
   for (status of [301, 302, 303, 307, 308])
     for (const call of [list, row, operate])
       await expect(call()).rejects.toThrow(`answered ${status}: a redirect, which is not followed`);
   expect(seen).toEqual([]);
   status = 500;
   for (const call of [list, row, operate]) await expect(call()).rejects.toThrow("answered 500: no no no");
-  source.closeAllConnections();
-  thief.close();
-  source.close();
+  await thief.close();
+  await source.close();
 });

@@ -9,11 +9,11 @@ import { buildModel } from "../../runtime/inbox/consumer-model.js";
 import { type Parsed, parseMessage } from "../../runtime/inbox/parse.js";
 import type { Verification } from "../../runtime/operate/findings.js";
 import { verifyCache } from "../../runtime/operate/verify.js";
-import { takeSnapshot } from "../../runtime/resync/snapshot.js";
 import { keyDigests } from "../../runtime/values/access-keys.js";
 import { compile } from "./compile.js";
 import { silent } from "./loggers.js";
 import { applyFiles, openDatabase, plan, type TestDatabase } from "./migrations.js";
+import { readSnapshot } from "./read-snapshot.js";
 
 /*
  * The services of the scenario `composite-keys` on a real PostgreSQL, with the generated definitions and triggers. Events go from the
@@ -143,16 +143,11 @@ export function subscribe(
         "INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'SHOP') ON CONFLICT DO NOTHING",
         [consumer.durable],
       );
-      const report = await takeSnapshot({
+      const report = await readSnapshot({
         pool,
         model,
         env,
-        logger: silent,
-        signal: new AbortController().signal,
         noteSeq: async () => seq,
-        exclusively: (work) => work(),
-        onTasks: () => undefined,
-        onPlaceholder: () => undefined,
       });
       return report?.unfit ?? 0;
     },

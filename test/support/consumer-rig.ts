@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import type pg from "pg";
 import { inject } from "vitest";
@@ -12,6 +11,7 @@ import {
   startConsumer,
 } from "../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition } from "../../runtime/definition/consumer-definition.js";
+import { startAnswering } from "./answering-server.js";
 import { silent } from "./loggers.js";
 import { waitFor } from "./servers.js";
 import { createPool, createServiceDatabase } from "./user-consumer.js";
@@ -53,15 +53,14 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
   const consumers: RunningConsumer[] = [];
   const brokers: Broker[] = [];
   let reads = 0;
-  const server = createServer((request, response) => {
+  const server = await startAnswering((request, response) => {
     reads += 1;
     const { source } = rig;
     if (source === undefined) response.writeHead(503).end("down");
     else if (typeof source === "function") source(request, response);
     else response.end(JSON.stringify(source));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const sourceUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sourceUrl = server.url;
   const rig: Rig = {
     nats,
     manager,
@@ -117,8 +116,7 @@ export async function openRig(broker = inject("nats")): Promise<Rig> {
       await pool.end();
       await manager.streams.delete(stream).catch(() => false);
       await nats.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close();
     },
   };
   return rig;

@@ -9,13 +9,13 @@ import { buildModel } from "../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../runtime/inbox/parse.js";
 import type { Verification } from "../../runtime/operate/findings.js";
 import { verifyCache } from "../../runtime/operate/verify.js";
-import { takeSnapshot } from "../../runtime/resync/snapshot.js";
 import { keyDigests } from "../../runtime/values/access-keys.js";
 import { archiveSampleConsumer } from "../scenarios/emit/exact-values/expected/archive/consumers/lab-sample.js";
 import { samples } from "../scenarios/emit/exact-values/expected/lab/tables.js";
 import { compile } from "./compile.js";
 import { silent } from "./loggers.js";
 import { openDatabase, plan, type TestDatabase } from "./migrations.js";
+import { readSnapshot } from "./read-snapshot.js";
 
 /*
  * The owner and the copy of the scenario `exact-values` on a real PostgreSQL, with the generated definitions, triggers
@@ -90,16 +90,11 @@ export async function openExact(): Promise<Exact> {
         "INSERT INTO mesh.subscription (durable, stream) VALUES ($1, 'LAB') ON CONFLICT DO NOTHING",
         [consumer.durable],
       );
-      await takeSnapshot({
+      await readSnapshot({
         pool: copies,
         model,
         env,
-        logger: silent,
-        signal: new AbortController().signal,
         noteSeq: async () => seq,
-        exclusively: (work) => work(),
-        onTasks: () => undefined,
-        onPlaceholder: () => undefined,
       });
     },
     verify: () => verifyCache({ pool: copies, consumer, env, settleMs: 10 }),

@@ -6,6 +6,7 @@ import type { EventDefinition, MeshEvent, Validator } from "../../runtime/defini
 import type { BeforeDelete, Handler } from "../../runtime/definition/hook-definition.js";
 import type { TableDefinition } from "../../runtime/definition/table-definition.js";
 import { meshMigrations } from "../../runtime/schema/files.js";
+import { streamPlan } from "./broker-plans.js";
 import { eventDefinition } from "./event-definition.js";
 import { createDatabase } from "./servers.js";
 
@@ -175,14 +176,7 @@ export function userConsumer(choices: DefinitionChoices = {}): ConsumerDefinitio
         ];
   return {
     durable,
-    stream: {
-      name: stream,
-      subjects: [`${stream}.user.*.*`],
-      maxAgeSeconds: 3600,
-      maxMessages: 1_000_000,
-      maxBytes: 1 << 30,
-      duplicateWindowSeconds: 120,
-    },
+    stream: streamPlan({ name: stream, subjects: [`${stream}.user.*.*`] }),
     filter: `${stream}.user.*.*`,
     entity: "auth.user",
     cache: userCache,

@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
@@ -12,6 +10,7 @@ import {
   startConsumer,
 } from "../../../runtime/consumer/consumer.js";
 import { listDeadLetters } from "../../../runtime/consumer/dead-letters.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
@@ -24,7 +23,7 @@ import {
 
 let nats: NatsConnection;
 let manager: JetStreamManager;
-let source: Server;
+let source: AnsweringServer;
 let sourceUsers: object[] | undefined;
 /** What it answers once it has answered. */
 let nextUsers: object[] | undefined;
@@ -37,17 +36,15 @@ let brokers: Broker[];
 beforeAll(async () => {
   nats = await connect({ servers: inject("nats") });
   manager = await nats.jetstreamManager();
-  source = createServer((_, response) => {
+  source = await startAnswering((_, response) => {
     if (sourceUsers === undefined) response.writeHead(503).end("down");
     else response.end(JSON.stringify(sourceUsers));
     sourceUsers = nextUsers ?? sourceUsers;
   });
-  await new Promise<void>((resolve) => source.listen(0, "127.0.0.1", resolve));
 });
 afterAll(async () => {
   await nats.close();
-  source.closeAllConnections();
-  await new Promise((resolve) => source.close(resolve));
+  await source.close();
 });
 beforeEach(async () => {
   stream = `S${randomUUID().slice(0, 8)}`;
@@ -76,7 +73,7 @@ async function start(
     broker,
     definition: userConsumer({ stream, ...choices }),
     env: {
-      AUTH_SERVICE_URL: `http://127.0.0.1:${(source.address() as AddressInfo).port}`,
+      AUTH_SERVICE_URL: source.url,
       SFS_TO_AUTH_KEY: "k",
     },
     logger: silent,

@@ -3,6 +3,7 @@ import { listDeadLetters } from "../../../runtime/consumer/dead-letters.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { MeshEvent } from "../../../runtime/definition/event-definition.js";
 import type { HandlerContext } from "../../../runtime/definition/hook-definition.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { waitFor } from "../../support/servers.js";
@@ -23,14 +24,7 @@ afterEach(() => rig.close());
 function paidConsumer(handler: (id: string, version: number) => void = () => undefined): ConsumerDefinition {
   return {
     durable: "shipping_user_paid",
-    stream: {
-      name: rig.stream,
-      subjects: [`${rig.stream}.user.*.*`],
-      maxAgeSeconds: 3600,
-      maxMessages: 1_000_000,
-      maxBytes: 1 << 30,
-      duplicateWindowSeconds: 120,
-    },
+    stream: streamPlan({ name: rig.stream, subjects: [`${rig.stream}.user.*.*`] }),
     filter: `${rig.stream}.user.*.paid`,
     entity: "auth.user",
     delivery: { backoffSeconds: [0.1] },

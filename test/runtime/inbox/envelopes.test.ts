@@ -7,6 +7,7 @@ import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { type RunningConsumer, startConsumer } from "../../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { EventDefinition, MeshEvent, Metadata } from "../../../runtime/definition/event-definition.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { createPool, createServiceDatabase } from "../../support/user-consumer.js";
@@ -68,15 +69,7 @@ async function start(
 ): Promise<void> {
   const definition: ConsumerDefinition = {
     durable: `d_${stream}`,
-    stream: {
-      name: stream,
-      subjects: [filter],
-      maxAgeSeconds: 3600,
-      maxMessages: 1000,
-      maxBytes: 1 << 20,
-      duplicateWindowSeconds: 1,
-      envelope,
-    },
+    stream: streamPlan({ name: stream, subjects: [filter], envelope }),
     filter,
     entity: "platform.device",
     cache: {

@@ -1,13 +1,11 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import { type ApplyContext, applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { type Incoming, parseMessage } from "../../../runtime/inbox/parse.js";
-import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
 import { silent } from "../../support/loggers.js";
+import { readSnapshot } from "../../support/read-snapshot.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
@@ -23,17 +21,15 @@ import {
  */
 
 let pool: pg.Pool;
-let server: Server;
+let server: AnsweringServer;
 let source: readonly object[] = [];
 
 beforeAll(async () => {
   pool = createPool(await createServiceDatabase(inject("postgres")));
-  server = createServer((_, response) => response.end(JSON.stringify(source)));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server = await startAnswering((_, response) => response.end(JSON.stringify(source)));
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await pool.end();
 });
 
@@ -71,16 +67,11 @@ async function applies(action: string): Promise<unknown> {
 
 async function snapshot(users: readonly object[]): Promise<unknown> {
   source = users;
-  return await takeSnapshot({
+  return await readSnapshot({
     pool,
     model,
-    env: { AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
-    logger: silent,
-    signal: new AbortController().signal,
+    env: { AUTH_SERVICE_URL: server.url },
     noteSeq: async () => 100,
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
   });
 }
 

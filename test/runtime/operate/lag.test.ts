@@ -3,6 +3,7 @@ import type { Broker } from "../../../runtime/broker/broker.js";
 import type { RunningConsumer } from "../../../runtime/consumer/consumer.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import { readLagSeconds } from "../../../runtime/operate/lag.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { waitFor } from "../../support/servers.js";
@@ -29,14 +30,7 @@ const DURABLE = "lag_user";
 function definition(): ConsumerDefinition {
   return {
     durable: DURABLE,
-    stream: {
-      name: rig.stream,
-      subjects: [`${rig.stream}.user.*.*`],
-      maxAgeSeconds: 3600,
-      maxMessages: 1_000_000,
-      maxBytes: 1 << 30,
-      duplicateWindowSeconds: 120,
-    },
+    stream: streamPlan({ name: rig.stream, subjects: [`${rig.stream}.user.*.*`] }),
     filter: `${rig.stream}.user.*.seen`,
     entity: "auth.user",
     delivery: { attempts: 50, backoffSeconds: [0.3], batch: 5, maxAckPending: 20 },

@@ -1,24 +1,17 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Pool } from "pg";
 import { expect, inject, test } from "vitest";
 import { serviceStatus } from "../../../runtime/operate/status.js";
 import { meshMigrations } from "../../../runtime/schema/files.js";
 import { migrate } from "../../../runtime/schema/index.js";
+import { startAnswering } from "../../support/answering-server.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { silent } from "../../support/loggers.js";
 import { createDatabase } from "../../support/servers.js";
 import { defineService } from "../../support/service-definition.js";
 
 test("a service's status is read from its database, before its migrations and after", async () => {
   const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status"), max: 4 });
-  const stream = {
-    name: "S",
-    subjects: [],
-    maxAgeSeconds: 1,
-    maxMessages: 1,
-    maxBytes: 1,
-    duplicateWindowSeconds: 1,
-  };
+  const stream = streamPlan({ name: "S" });
   const consumer = {
     durable: "auth_shop_item",
     stream,
@@ -68,14 +61,12 @@ test("a service's status is read from its database, before its migrations and af
 
 /** What status makes of a `/readyz` that answers like this. */
 async function healthFrom(answer: string) {
-  const server = createServer((_request, response) => response.end(answer));
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as AddressInfo;
+  const server = await startAnswering((_request, response) => response.end(answer));
   const pool = new Pool({ connectionString: await createDatabase(inject("postgres"), "status") });
-  const url = `http://127.0.0.1:${port}`;
+  const { url } = server;
   const definition = await defineService({ consumers: [] });
   const answered = await serviceStatus({ definition, pool, url });
-  await new Promise((closed) => server.close(closed));
+  await server.close();
   const { health: gone } = await serviceStatus({ definition, pool, url });
   await pool.end();
   return { health: answered.health, gone };

@@ -1,10 +1,10 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
+import { startAnswering } from "../../support/answering-server.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { createMigratedDatabase, startServer, type TestServer } from "../../support/http-server.js";
 import { KEY } from "../../support/http-tables.js";
@@ -25,14 +25,7 @@ const cache: TableDefinition = {
 
 const consumer: ConsumerDefinition = {
   durable: "sfs_auth_user",
-  stream: {
-    name: "AUTH",
-    subjects: [],
-    maxAgeSeconds: 1,
-    maxMessages: 1,
-    maxBytes: 1,
-    duplicateWindowSeconds: 1,
-  },
+  stream: streamPlan({ name: "AUTH" }),
   filter: "auth.user.*.*",
   entity: "auth.user",
   cache,
@@ -139,14 +132,13 @@ test("events in flight during a comparison are no differences", async () => {
 });
 
 test("a source that breaks off, refuses or is down says nothing about the cache", async () => {
-  const broken = createServer((_request, response) => {
+  const broken = await startAnswering((_request, response) => {
     response.write('[{"user_id": "u1"},');
     setTimeout(() => response.destroy(), 50);
   });
-  await new Promise<void>((resolve) => broken.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
+  const { url } = broken;
   await expect(verify({ env: { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: KEY } })).rejects.toThrow();
-  broken.close();
+  await broken.close();
   await expect(verify({ env: { AUTH_SERVICE_URL: url, SFS_TO_AUTH_KEY: KEY } })).rejects.toThrow(
     "ECONNREFUSED",
   );

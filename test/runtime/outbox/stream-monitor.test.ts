@@ -2,8 +2,8 @@ import { connect, type NatsConnection } from "nats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Broker } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
-import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 import { startStreamMonitor } from "../../../runtime/outbox/stream-monitor.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { recordingLogger } from "../../support/loggers.js";
 import { startNats, type TestNats, waitFor } from "../../support/servers.js";
 
@@ -19,14 +19,7 @@ accounts {
   }
 }`;
 
-const plan: StreamDefinition = {
-  name: "WATCHED",
-  subjects: ["watched.*.*.*"],
-  maxAgeSeconds: 60,
-  maxMessages: 100,
-  maxBytes: 100_000,
-  duplicateWindowSeconds: 60,
-};
+const plan = streamPlan({ name: "WATCHED", subjects: ["watched.*.*.*"] });
 
 let nats: TestNats;
 let operator: NatsConnection;

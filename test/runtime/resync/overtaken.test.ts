@@ -1,9 +1,6 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { recordDeadLetter, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import { inTransaction } from "../../../runtime/database/transaction.js";
 import type { ConsumedEvent, ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { MeshEvent, Validator } from "../../../runtime/definition/event-definition.js";
@@ -11,10 +8,11 @@ import type { Handler } from "../../../runtime/definition/hook-definition.js";
 import { applyBatch } from "../../../runtime/inbox/apply.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { parseMessage } from "../../../runtime/inbox/parse.js";
-import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import type { Change } from "../../../runtime/vocabulary.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { silent } from "../../support/loggers.js";
+import { readSnapshot } from "../../support/read-snapshot.js";
 import { createPool, createServiceDatabase, deliver, userConsumer } from "../../support/user-consumer.js";
 
 /*
@@ -23,17 +21,15 @@ import { createPool, createServiceDatabase, deliver, userConsumer } from "../../
  */
 
 let pool: pg.Pool;
-let server: Server;
+let server: AnsweringServer;
 let rows: readonly object[] = [];
 
 beforeAll(async () => {
   pool = createPool(await createServiceDatabase(inject("postgres")));
-  server = createServer((_, response) => response.end(JSON.stringify(rows)));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server = await startAnswering((_, response) => response.end(JSON.stringify(rows)));
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await pool.end();
 });
 beforeEach(async () => {
@@ -87,19 +83,14 @@ const model = (lacking: Lacking) => buildModel(consumerOf(lacking));
 /** `seq` is that of the stream's last message when the source is read. */
 async function snapshot(lacking: Lacking, seq: number, ...source: readonly object[]): Promise<void> {
   rows = source;
-  await takeSnapshot({
+  await readSnapshot({
     pool,
     model: model(lacking),
     env: {
-      AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      AUTH_SERVICE_URL: server.url,
       SFS_TO_AUTH_KEY: "k",
     },
-    logger: silent,
-    signal: new AbortController().signal,
     noteSeq: async () => seq,
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
   });
 }
 

@@ -1,12 +1,10 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import type { SnapshotOptions } from "../../../runtime/resync/snapshot-run.js";
-import { silent } from "../../support/loggers.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
+import { readSnapshot } from "../../support/read-snapshot.js";
 import { waitFor } from "../../support/servers.js";
 import {
   createPool,
@@ -16,17 +14,15 @@ import {
 } from "../../support/user-consumer.js";
 
 let pool: pg.Pool;
-let server: Server;
+let server: AnsweringServer;
 let answer: RequestListener;
 
 beforeAll(async () => {
   pool = createPool(await createServiceDatabase(inject("postgres")));
-  server = createServer((request, response) => answer(request, response));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server = await startAnswering((request, response) => answer(request, response));
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await pool.end();
 });
 beforeEach(async () => {
@@ -64,19 +60,14 @@ async function snapshot(
   choices: DefinitionChoices = {},
   overrides: Partial<SnapshotOptions> = {},
 ) {
-  return await takeSnapshot({
+  return await readSnapshot({
     pool,
     model: buildModel(userConsumer({ ...choices, sync: true })),
     env: {
-      AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      AUTH_SERVICE_URL: server.url,
       SFS_TO_AUTH_KEY: "secret",
     },
-    logger: silent,
-    signal: new AbortController().signal,
     noteSeq: async () => noted,
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
     ...overrides,
   });
 }

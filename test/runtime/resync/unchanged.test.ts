@@ -1,13 +1,10 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from "vitest";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import type { SnapshotReport } from "../../../runtime/resync/snapshot-run.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
 import { KEY, startServer, type TestServer } from "../../support/http-server.js";
-import { silent } from "../../support/loggers.js";
+import { readSnapshot } from "../../support/read-snapshot.js";
 import {
   createPool,
   createServiceDatabase,
@@ -21,7 +18,7 @@ const ROWS = 500;
 
 let owner: TestServer;
 let pool: pg.Pool;
-let between: Server;
+let between: AnsweringServer;
 /** What the owner answered with, in turn. */
 let answers: ("digests" | "rows")[] = [];
 /** Called with each of them, before it is passed on. */
@@ -30,7 +27,7 @@ let onAnswer: (answer: "digests" | "rows", body: Buffer) => Promise<Buffer>;
 beforeAll(async () => {
   owner = await startServer();
   pool = createPool(await createServiceDatabase(inject("postgres")));
-  between = createServer(async (request, response) => {
+  between = await startAnswering(async (request, response) => {
     const headers = Object.entries(request.headers).flatMap(([name, value]) =>
       typeof value === "string" && name !== "host" && name !== "connection" ? [[name, value] as const] : [],
     );
@@ -41,11 +38,9 @@ beforeAll(async () => {
     response.writeHead(answer.status, kind === "digests" ? { "mesh-digest": "1" } : {});
     response.end(body);
   });
-  await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
 });
 afterAll(async () => {
-  between.closeAllConnections();
-  between.close();
+  await between.close();
   await owner.close();
   await pool.end();
 });
@@ -72,19 +67,14 @@ afterEach(async () => {
 });
 
 async function snapshot(choices: DefinitionChoices = {}, trustSource = false): Promise<SnapshotReport> {
-  const report = await takeSnapshot({
+  const report = await readSnapshot({
     pool,
     model: buildModel(userConsumer({ ...choices, sync: true })),
     env: {
-      AUTH_SERVICE_URL: `http://127.0.0.1:${(between.address() as AddressInfo).port}`,
+      AUTH_SERVICE_URL: between.url,
       SFS_TO_AUTH_KEY: KEY,
     },
-    logger: silent,
-    signal: new AbortController().signal,
     noteSeq: async () => 10,
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
     trustSource,
   });
   if (report === undefined) throw new Error("another snapshot is being taken");

@@ -1,17 +1,15 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { TableDefinition } from "../../../runtime/definition/table-definition.js";
 import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { verifyCache } from "../../../runtime/operate/verify.js";
-import { takeSnapshot } from "../../../runtime/resync/snapshot.js";
 import { readUnfit } from "../../../runtime/resync/unfit-rows.js";
+import { type AnsweringServer, startAnswering } from "../../support/answering-server.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { type LogLine, recordingLogger } from "../../support/loggers.js";
+import { readSnapshot } from "../../support/read-snapshot.js";
 import {
   createPool,
   createServiceDatabase,
@@ -61,22 +59,20 @@ function thingConsumer(hooks: UserHooks = {}): ConsumerDefinition {
 }
 
 let pool: pg.Pool;
-let server: Server;
+let server: AnsweringServer;
 /** The body, as it goes out: JSON has no word for much of what sources send. */
 let body: string;
 
 beforeAll(async () => {
   pool = createPool(await createServiceDatabase(inject("postgres")));
   await pool.query(TABLE);
-  server = createServer((request, response) => {
+  server = await startAnswering((request, response) => {
     const found = request.url === "/api/users";
     response.writeHead(found ? 200 : 404).end(found ? body : "{}");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server.close();
   await pool.end();
 });
 beforeEach(async () => {
@@ -91,21 +87,17 @@ afterEach(async () => {
 });
 
 const env = () => ({
-  AUTH_SERVICE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  AUTH_SERVICE_URL: server.url,
   SFS_TO_AUTH_KEY: "secret",
 });
 
 async function snapshot(definition = thingConsumer(), logger = recordingLogger()) {
-  return await takeSnapshot({
+  return await readSnapshot({
     pool,
     model: buildModel(definition),
     env: env(),
     logger,
-    signal: new AbortController().signal,
     noteSeq: async () => 100,
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
   });
 }
 
@@ -215,22 +207,17 @@ describe("a row that a snapshot cannot take", () => {
       `,${good("last")}]`,
     ];
     const bytes = Buffer.concat(chunks.map((chunk) => Buffer.from(chunk, "latin1")));
-    const served = createServer((_, response) => response.end(bytes));
-    await new Promise<void>((resolve) => served.listen(0, "127.0.0.1", resolve));
+    const served = await startAnswering((_, response) => response.end(bytes));
     await know("bad");
-    const outcome = takeSnapshot({
+    const outcome = readSnapshot({
       pool,
       model: buildModel(thingConsumer()),
-      env: { ...env(), AUTH_SERVICE_URL: `http://127.0.0.1:${(served.address() as AddressInfo).port}` },
+      env: { ...env(), AUTH_SERVICE_URL: served.url },
       logger: recordingLogger(),
-      signal: new AbortController().signal,
       noteSeq: async () => 100,
-      exclusively: createMutex(),
-      onTasks: () => undefined,
-      onPlaceholder: () => undefined,
     });
     expect(await outcome).toMatchObject({ unfit: 1, written: 2, removed: 0 });
-    served.close();
+    await served.close();
     expect(await unfit()).toMatchObject([{ id: "bad", reason: "not UTF-8" }]);
   });
 

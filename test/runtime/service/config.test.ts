@@ -4,15 +4,9 @@ import type { ServiceDefinition } from "../../../runtime/definition/service-defi
 import { readConfig } from "../../../runtime/service/config.js";
 import { deadLetterStreamOf } from "../../../runtime/stateless/dead-letter-stream.js";
 import { digestText } from "../../../runtime/values/access-keys.js";
+import { streamPlan } from "../../support/broker-plans.js";
 
-const stream = {
-  name: "SFS",
-  subjects: ["sfs.*.*.*"],
-  maxAgeSeconds: 1,
-  maxMessages: 1,
-  maxBytes: 1,
-  duplicateWindowSeconds: 1,
-};
+const stream = streamPlan({ name: "SFS", subjects: ["sfs.*.*.*"] });
 const sync = {
   urlVariable: "AUTH_SERVICE_URL",
   keyVariable: "SFS_TO_AUTH_KEY",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
 import { loadHooks, loadService, requireHooks } from "../../../runtime/service/hooks.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { defineService } from "../../support/service-definition.js";
 
@@ -17,14 +18,7 @@ beforeEach(async () => {
 
 const listening = {
   durable: "d",
-  stream: {
-    name: "S",
-    subjects: [],
-    maxAgeSeconds: 1,
-    maxMessages: 1,
-    maxBytes: 1,
-    duplicateWindowSeconds: 1,
-  },
+  stream: streamPlan({ name: "S" }),
   filter: "a.b.*.*",
   entity: "shop.customer",
   delivery: { attempts: 1, backoffSeconds: [1], ackWaitSeconds: 1, maxAckPending: 1, batch: 1 },

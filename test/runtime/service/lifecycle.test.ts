@@ -3,9 +3,9 @@ import { get, type IncomingMessage } from "node:http";
 import { Pool } from "pg";
 import { afterEach, expect, inject, test } from "vitest";
 import type { ServiceDefinition } from "../../../runtime/definition/service-definition.js";
-import type { StreamDefinition } from "../../../runtime/definition/stream-definition.js";
 import type { Health } from "../../../runtime/http/health-routes.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { silent } from "../../support/loggers.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
 import { authorized, defineService, KEY } from "../../support/service-definition.js";
@@ -124,14 +124,10 @@ test("a port that is taken rejects", async () => {
 });
 
 test("with the broker down it serves reads and writes, and says that it is degraded", async () => {
-  const stream: StreamDefinition = {
+  const stream = streamPlan({
     name: `LIFE_${Date.now()}`,
     subjects: [`life${Date.now()}.*.*.*`],
-    maxAgeSeconds: 60,
-    maxMessages: 1000,
-    maxBytes: 1_000_000,
-    duplicateWindowSeconds: 60,
-  };
+  });
   const proxy = await behindProxy(inject("nats"));
   await proxy.down();
   const definition = await defineService({ stream });

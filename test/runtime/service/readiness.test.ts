@@ -1,5 +1,3 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, expect, inject, test } from "vitest";
 import { createPool } from "../../../runtime/database/pool.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
@@ -8,6 +6,8 @@ import type { Health } from "../../../runtime/http/health-routes.js";
 import { publicReason } from "../../../runtime/service/public-reason.js";
 import { type RunningService, startService } from "../../../runtime/service/start.js";
 import { watchDatabase } from "../../../runtime/service/watch-database.js";
+import { startAnswering } from "../../support/answering-server.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { recordingLogger } from "../../support/loggers.js";
 import { createDatabase, waitFor } from "../../support/servers.js";
 import { defineService, KEY } from "../../support/service-definition.js";
@@ -32,14 +32,7 @@ const cache: TableDefinition = {
 function consumerOf(stream: string): ConsumerDefinition {
   return {
     durable: `auth_${stream.toLowerCase()}`,
-    stream: {
-      name: stream,
-      subjects: [`${stream.toLowerCase()}.*.*.*`],
-      maxAgeSeconds: 60,
-      maxMessages: 1_000,
-      maxBytes: 1_000_000,
-      duplicateWindowSeconds: 60,
-    },
+    stream: streamPlan({ name: stream, subjects: [`${stream.toLowerCase()}.*.*.*`] }),
     filter: `${stream.toLowerCase()}.item.*.*`,
     entity: "shop.item",
     cache,
@@ -60,12 +53,10 @@ async function readiness(service: RunningService): Promise<Health> {
 }
 
 test("a source that fails is named by its consumer and its class; the log has where it is and what it said", async () => {
-  const source = createServer((_request, response) => {
+  const source = await startAnswering((_request, response) => {
     response.statusCode = 500;
     response.end("out of cheese at db.internal.example");
   });
-  await new Promise<void>((listening) => source.listen(0, "127.0.0.1", listening));
-  const { port } = source.address() as AddressInfo;
   const consumer = consumerOf(`READY${Date.now()}`);
   const logger = recordingLogger();
   const { lines } = logger;
@@ -75,7 +66,7 @@ test("a source that fails is named by its consumer and its class; the log has wh
     {
       AUTH_DB_URL: await createDatabase(inject("postgres"), "ready"),
       NATS_URL: inject("nats"),
-      SHOP_SERVICE_URL: `http://127.0.0.1:${port}`,
+      SHOP_SERVICE_URL: source.url,
       OPERATOR_KEY: KEY,
       AUTH_TO_SHOP_KEY: "for the shop alone",
       PORT: "0",
@@ -99,8 +90,8 @@ test("a source that fails is named by its consumer and its class; the log has wh
     },
   });
   expect(JSON.stringify(health)).not.toMatch(/127\.0\.0\.1|cheese|internal/);
-  expect(JSON.stringify(lines)).toContain(`http://127.0.0.1:${port}/api/items answered 500: out of cheese`);
-  source.close();
+  expect(JSON.stringify(lines)).toContain(`${source.url}/api/items answered 500: out of cheese`);
+  await source.close();
 });
 
 test("a database that hangs is logged once, and once when it answers again, though nobody asks for readiness", async () => {

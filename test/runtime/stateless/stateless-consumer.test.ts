@@ -14,6 +14,7 @@ import {
   openDeadLetterStream,
 } from "../../../runtime/stateless/dead-letter-stream.js";
 import { startStatelessConsumer } from "../../../runtime/stateless/stateless-consumer.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
 import { eventDefinition } from "../../support/event-definition.js";
 import { silent } from "../../support/loggers.js";
@@ -55,14 +56,7 @@ interface Choices {
 function courier(handler: MessageHandler<MeshEvent>, choices: Choices = {}): StatelessConsumerDefinition {
   return {
     durable: DURABLE,
-    stream: {
-      name: rig.stream,
-      subjects: [`${rig.stream}.user.*.*`],
-      maxAgeSeconds: 3600,
-      maxMessages: 1_000_000,
-      maxBytes: 1 << 30,
-      duplicateWindowSeconds: 120,
-    },
+    stream: streamPlan({ name: rig.stream, subjects: [`${rig.stream}.user.*.*`] }),
     filter: `${rig.stream}.user.*.*`,
     entity: "auth.user",
     delivery: { attempts: 3, backoffSeconds: [0.2], ackWaitSeconds: 30, ...choices },

@@ -2,15 +2,15 @@ import { expect, test } from "vitest";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { HandlerContext } from "../../../runtime/definition/hook-definition.js";
 import { consumersOf } from "../../../runtime/inbox/every-event.js";
+import { streamPlan } from "../../support/broker-plans.js";
 import { eventDefinition } from "../../support/event-definition.js";
 
 const context = { subject: "auth.user.1.updated" } as HandlerContext<never>;
 
 function consumerWith(durable: string, handler?: () => Promise<void>): ConsumerDefinition {
-  const stream = { name: "AUTH", subjects: [], maxAgeSeconds: 1, maxMessages: 1, maxBytes: 1 };
   return {
     durable,
-    stream: { ...stream, duplicateWindowSeconds: 1 },
+    stream: streamPlan({ name: "AUTH" }),
     filter: "auth.user.*.*",
     entity: "auth.user",
     events: [{ event: eventDefinition(), handler }],
