@@ -8,6 +8,7 @@ import type { Pending } from "./lineage.js";
 import { backendPid, LOCK_TIMEOUT_MS, type LockWaiting, retryLocks } from "./lock-retries.js";
 import { type Statement, splitStatements } from "./split-statements.js";
 import { readProgress, type Stage, splitStages, writeProgress } from "./stages.js";
+import { transact } from "./transact.js";
 
 /** A process that freezes in the middle must not keep a table locked. */
 const IDLE_TIMEOUT_MS = 10_000;
@@ -88,8 +89,7 @@ async function setOwnPath(file: Pending, client: ClientBase, local: boolean): Pr
 }
 
 async function applyTransaction(file: Pending, stage: Stage, { client, finish }: Staging): Promise<void> {
-  await client.query("BEGIN");
-  try {
+  await transact(client, async () => {
     await setOwnPath(file, client, true);
     await client.query(
       `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
@@ -98,11 +98,7 @@ async function applyTransaction(file: Pending, stage: Stage, { client, finish }:
     // One by one: an error that has no position, of a row or a function, then has the line of its statement.
     else for (const statement of splitStatements(stage.text)) await runStatement(statement, stage, client);
     await finish();
-    await client.query("COMMIT");
-  } catch (cause) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw cause;
-  }
+  });
 }
 
 async function runStatement(statement: Statement, stage: Stage, client: ClientBase): Promise<void> {

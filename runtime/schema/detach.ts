@@ -3,7 +3,8 @@ import { STATE } from "../database/database-errors.js";
 import { isOwnName } from "../database/mesh-schema.js";
 import { relationOf } from "../database/relation.js";
 import type { TableDefinition } from "../definition/table-definition.js";
-import { MigrationError } from "./ledger.js";
+import { hasMeshTable, MigrationError } from "./ledger.js";
+import { transact } from "./transact.js";
 
 /** What is ours in a database that was there before the mesh. */
 export interface DetachOptions {
@@ -39,13 +40,10 @@ const LOCK_TIMEOUT_MS = 2_000;
  * nothing is done, where events or rows would be lost without a word; with 55P03 where a table is in use too long.
  */
 export async function detachDatabase(client: ClientBase, options: DetachOptions): Promise<Detached> {
-  const { rows } = await client.query<{ there: boolean }>(
-    "SELECT pg_catalog.to_regclass('mesh.place') IS NOT NULL AS there",
-  );
-  if (rows[0]?.there !== true) return { triggers: 0, constraints: 0, indexes: 0, tables: [], left: [] };
+  if (!(await hasMeshTable(client, "place")))
+    return { triggers: 0, constraints: 0, indexes: 0, tables: [], left: [] };
   await requireStopped(client, options.service);
-  await client.query("BEGIN");
-  try {
+  return await transact(client, async () => {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const triggers = await dropEach(client, TRIGGERS);
     await requireNothingLost(client, options);
@@ -60,12 +58,8 @@ export async function detachDatabase(client: ClientBase, options: DetachOptions)
     const left = custom.rows.map(({ name }) => name);
     await revoke(client, options, left);
     await client.query("DROP SCHEMA mesh CASCADE");
-    await client.query("COMMIT");
     return { triggers, constraints, indexes, tables: made.map(({ name }) => name), left };
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /** A view of the service's own SQL, mostly. */

@@ -1,7 +1,9 @@
 import { type ClientBase, escapeIdentifier as quote } from "pg";
 import { verbatim } from "../database/mesh-schema.js";
 import type { ExistingDifference, ExistingTable } from "./existing-tables.js";
+import { hasMeshTable } from "./ledger.js";
 import { LOCK_TIMEOUT_MS, type LockWaiting, retryLocks } from "./lock-retries.js";
+import { transact } from "./transact.js";
 
 /*
  * Triggers of ours that do not fire, since somebody dropped or disabled them: rows are written without events, and without what else they
@@ -88,7 +90,10 @@ export async function restoreTriggers(waiting: LockWaiting): Promise<readonly st
       state === "gone" ? definition : `ALTER TABLE ${relation} ENABLE TRIGGER ${quote(name)}`,
     );
     await retryLocks({ ...waiting, what: `putting the triggers of ${relation} back` }, () =>
-      inTransaction(client, statements),
+      transact(client, async () => {
+        await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        for (const statement of statements) await verbatim(client).query(statement);
+      }),
     );
     const what = `${relation}: ${describeIdle(triggers, "before")}`;
     logger.warn(
@@ -97,37 +102,18 @@ export async function restoreTriggers(waiting: LockWaiting): Promise<readonly st
     );
     restored.push(what);
   }
-  if (await hasNotes(client))
+  if (await hasMeshTable(client, "trigger"))
     await client.query(
       "DELETE FROM mesh.trigger WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = trigger.relation)",
     );
   return restored;
 }
 
-async function hasNotes(client: ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    "SELECT pg_catalog.to_regclass('mesh.trigger') IS NOT NULL AS there",
-  );
-  return rows[0]?.there === true;
-}
-
 /** By table, as SQL names it. */
 async function idleByRelation(client: ClientBase): Promise<ReadonlyMap<string, readonly IdleTrigger[]>> {
   const relations = new Map<string, IdleTrigger[]>();
-  if (!(await hasNotes(client))) return relations;
+  if (!(await hasMeshTable(client, "trigger"))) return relations;
   for (const one of await readIdle(client))
     relations.set(one.relation, [...(relations.get(one.relation) ?? []), one]);
   return relations;
-}
-
-async function inTransaction(client: ClientBase, statements: readonly string[]): Promise<void> {
-  await client.query("BEGIN");
-  try {
-    await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-    for (const statement of statements) await verbatim(client).query(statement);
-    await client.query("COMMIT");
-  } catch (cause) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw cause;
-  }
 }

@@ -34,10 +34,20 @@ export function checksum(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
+/** A database before its first migration has no table of ours, and one of an earlier release may lack the later ones. */
+export async function hasMeshTable(
+  client: ClientBase,
+  name: "migration" | "place" | "trigger",
+): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `SELECT pg_catalog.to_regclass('mesh.${name}') IS NOT NULL AS there`,
+  );
+  return rows[0]?.there === true;
+}
+
 /** Creates the schema and its ledger where they are missing. Call under the migration lock: `IF NOT EXISTS` alone loses races. */
 export async function prepareLedger(client: ClientBase): Promise<void> {
-  const found = await client.query("SELECT pg_catalog.to_regclass('mesh.migration') IS NOT NULL AS ready");
-  if (found.rows[0]?.ready === true) return;
+  if (await hasMeshTable(client, "migration")) return;
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS mesh;
     COMMENT ON SCHEMA mesh IS 'What meshwright keeps beside the service''s own tables.';

@@ -14,7 +14,14 @@ import { type MigrationFiles, readMigrations } from "./files.js";
 import { applyGrants, type Grants } from "./grants.js";
 import { requireReleased } from "./held-tables.js";
 import { restoreTriggers } from "./idle-triggers.js";
-import { type AppliedMigration, isOwn, type Migration, prepareLedger, readLedger } from "./ledger.js";
+import {
+  type AppliedMigration,
+  hasMeshTable,
+  isOwn,
+  type Migration,
+  prepareLedger,
+  readLedger,
+} from "./ledger.js";
 import type { Pending } from "./lineage.js";
 import type { LockWaiting } from "./lock-retries.js";
 import { pendingMigrations } from "./pending.js";
@@ -138,8 +145,7 @@ export async function migrationState(
 ): Promise<MigrationState> {
   const files = await readMigrations(options);
   return await withClient(database, async (client) => {
-    const found = await client.query("SELECT pg_catalog.to_regclass('mesh.migration') IS NOT NULL AS ready");
-    const applied = found.rows[0]?.ready === true ? await readLedger(client) : [];
+    const applied = (await hasMeshTable(client, "migration")) ? await readLedger(client) : [];
     const pending = pendingMigrations(files, applied);
     return { applied, pending: namesOf(pending), statements: pending.map(statementsOf) };
   });

@@ -22,9 +22,12 @@ export function createLogger(service: string, level: string, logsEvents = false)
   return logger as Omit<Logger, "logsEvents" | "child"> as Logger;
 }
 
+/** Time for the last lines. A reader that takes none does not delay the end. */
+const LAST_LINES_MS = 500;
+
 /** To be called before the process ends: what a slow reader has not taken yet would be lost. */
-export async function flushLog(withinMs: number): Promise<void> {
-  await output?.flush(withinMs);
+export async function flushLog(): Promise<void> {
+  await output?.flush(LAST_LINES_MS);
 }
 
 let output: LogOutput | undefined;

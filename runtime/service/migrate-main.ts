@@ -5,9 +5,6 @@ import { checkDatabase, databaseUrl, passwordVariable, readCredentials } from ".
 import { createLogger, flushLog } from "./logger.js";
 import type { Environment } from "./secret-files.js";
 
-/** For the last lines to leave. */
-const LAST_LINES_MS = 500;
-
 /**
  * `node main.js migrate`: migrates the service's database as its owner (`AUTH_DB_OWNER_URL`, else the service's own
  * URL) and grants the service's role what it needs. Resolves with the exit code: 0 also when nothing was to be done,
@@ -31,7 +28,7 @@ export async function migrateMain(definition: ServiceDefinition, env: Environmen
     logger.error({ error }, "not migrated");
     return 1;
   } finally {
-    await flushLog(LAST_LINES_MS);
+    await flushLog();
   }
 }
 

@@ -19,9 +19,6 @@ const USAGE = 2;
 /** Less than the usual 30 s after which an orchestrator kills a process, and nothing is logged. */
 const STOP_MS = 25_000;
 
-/** Time for the last log lines. A reader that takes none does not delay the end. */
-const LAST_LINES_MS = 500;
-
 /**
  * Runs a service as a process: loads hooks, reads the environment, handles signals, sets the exit code. With the argument
  * `migrate` it migrates the database and ends. SIGTERM and SIGINT stop the service cleanly (exit code 0), a second one at
@@ -132,5 +129,5 @@ function exitAfter(service: RunningService, code: number): void {
 
 /** Ends the process once the log is written, or after its time. */
 function endProcess(code: number): void {
-  void flushLog(LAST_LINES_MS).then(() => process.exit(code));
+  void flushLog().then(() => process.exit(code));
 }
