@@ -92,7 +92,7 @@ export function holdingSql(
     const { kind, cast, zoned } = factsOf(column?.type ?? "text");
     const cell = `"$row".${quote(column === undefined ? name : nameIn(column))}`;
     if (isNull !== undefined)
-      return `${kind === "document" ? `nullif(${cell}, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
+      return `${kind === "document" ? `nullif(${cell}::jsonb, 'null')` : cell} IS ${isNull ? "" : "NOT "}NULL`;
     const texts = values.map((value) => escapeLiteral(String(value))).join(", ");
     // A timestamp would ignore the offset of its text.
     return kind === "moment" && !zoned

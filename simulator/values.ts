@@ -1,5 +1,5 @@
 import type { ColumnDefinition } from "@meshwright/runtime";
-import { factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { type ColumnType, factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { joinId, utcText } from "@meshwright/runtime/simulation";
 import { isForeign, type OwnedTable, type Owner } from "./mesh.js";
 
@@ -36,7 +36,13 @@ function keyValue({ table, samples }: OwnedTable, { name, type }: ColumnDefiniti
   const kind = kindOf(type);
   if (kind === "whole number") return String(n + 1);
   if (kind === "uuid") return `00000000-0000-4000-8000-00000000000${n + 1}`;
-  return `${table.name}-${IDS[n]}`;
+  return cut(`${table.name}-${IDS[n]}`, type);
+}
+
+/** Its end, as many characters as the column holds. */
+function cut(text: string, type: ColumnType): string {
+  const { length = 100 } = factsOf(type);
+  return [...text].slice(-length).join("");
 }
 
 /** How far ahead of now moments are that mean an event: past, soon, after some more writes, and in no schedule. */
@@ -66,7 +72,7 @@ function inColumn({ type, nullable }: ColumnDefinition, text: string | null): st
 /** By its type alone. */
 export function plainValue(column: ColumnDefinition, value: number): string {
   if (column.oneOf !== undefined) return String(column.oneOf[value % column.oneOf.length]);
-  const { kind, scale, element, length } = factsOf(column.type);
+  const { kind, scale, element } = factsOf(column.type);
   switch (kind) {
     case "whole number":
     case "number":
@@ -88,7 +94,7 @@ export function plainValue(column: ColumnDefinition, value: number): string {
     case "uuid":
       return `00000000-0000-4000-8000-0000000000a${value}`;
     case "text":
-      return `${column.name}-${value}`.slice(-(length ?? 100));
+      return cut(`${column.name}-${value}`, column.type);
     default:
       return kind satisfies never;
   }

@@ -4,6 +4,7 @@ import {
   factsOf,
   isBase64,
   isDecimalOf,
+  isNumberOf,
   isWholeOf,
   isWideElement,
 } from "@meshwright/runtime/column-types";
@@ -22,16 +23,17 @@ export function isValueOf(
   { allowsNow }: { readonly allowsNow: boolean },
 ): boolean {
   const facts = factsOf(type);
-  const { kind, bits, length, element } = facts;
+  const { kind, bits, length, element, padded } = facts;
   switch (kind) {
     case "text":
-      return typeof value === "string" && (length === undefined || [...value].length <= length);
+      if (typeof value !== "string" || (padded && value.endsWith(" "))) return false;
+      return length === undefined || [...value].length <= length;
     case "uuid":
       return typeof value === "string" && uuidForm.test(value);
     case "whole number":
       return typeof value === "string" ? bits === 64 && isInt64(value) : isWholeOf(bits, value);
     case "number":
-      return typeof value === "number" && Number.isFinite(value);
+      return isNumberOf(bits, value);
     case "boolean":
       return typeof value === "boolean";
     case "moment":

@@ -33,9 +33,15 @@ const counted = (type: string) => ({
 const equivalents: readonly Equivalent[] = [
   {
     words: words(
-      "string, str, text, char, varchar, character, nchar, nvarchar, varchar2, bpchar, citext, clob, tinytext, mediumtext, longtext, character varying, fixedstring, email, url, uri, hostname",
+      "string, str, text, varchar, nvarchar, varchar2, citext, clob, tinytext, mediumtext, longtext, character varying, fixedstring, email, url, uri, hostname",
     ),
     column: ({ length }) => (isLength(length) ? `write "varchar(${length})"` : 'write "text"'),
+    field: ({ length }) =>
+      isLength(length) ? `write "{ type: string, maxLength: ${length} }"` : 'write "string"',
+  },
+  {
+    words: words("char, character, nchar, bpchar"),
+    column: ({ length }) => (isLength(length) ? `write "char(${length})"` : 'write "text"'),
     field: ({ length }) =>
       isLength(length) ? `write "{ type: string, maxLength: ${length} }"` : 'write "string"',
   },
@@ -61,11 +67,10 @@ const equivalents: readonly Equivalent[] = [
   { words: words("serial8, bigserial"), ...counted("bigint") },
   { words: words("smallserial, serial2"), ...counted("smallint") },
   {
-    words: words(
-      "float, float4, float8, float16, float32, float64, double, real, double precision, f32, f64",
-    ),
+    words: words("float, float8, float64, double, double precision, f64"),
     ...quoted("number", "number"),
   },
+  { words: words("real, float4, float16, float32, f32"), ...quoted("real", "number") },
   {
     words: words("decimal, numeric, dec, money, smallmoney, currency, bigdecimal, decimal128, fixed point"),
     column: decimalAdvice,

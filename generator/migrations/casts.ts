@@ -18,7 +18,7 @@ export function castBetween(from: string, to: string): Cast {
 }
 
 export interface TypeParts {
-  /** Without limits; a VARCHAR is a TEXT. An explicit cast to limits would cut and round, an assignment refuses what is too long. */
+  /** Without limits; a VARCHAR is a TEXT, a CHAR a BPCHAR. An explicit cast to limits would cut and round, an assignment refuses what is too long. */
   readonly name: string;
   readonly limits: readonly number[];
   readonly isList: boolean;
@@ -28,11 +28,13 @@ export interface TypeParts {
 export function readType(type: string): TypeParts {
   const [, name = type, limits, list] = /^([^([]+)(?:\(([\d,]+)\))?(\[\])?$/.exec(type) ?? [];
   return {
-    name: name === "VARCHAR" ? "TEXT" : name,
+    name: UNLIMITED[name] ?? name,
     limits: limits === undefined ? [] : limits.split(",").map(Number),
     isList: list !== undefined,
   };
 }
+
+const UNLIMITED: Readonly<Record<string, string>> = { VARCHAR: "TEXT", CHAR: "BPCHAR" };
 
 function castNames(from: string, to: string): Cast {
   const plain = (column: string) => `${column}::${to}`;
@@ -69,7 +71,8 @@ function castLists(from: TypeParts, to: TypeParts): Cast {
 function isWideEnough(from: TypeParts, to: TypeParts): boolean {
   const [most, scale = 0] = to.limits;
   if (most === undefined) return true;
-  if (to.name === "TEXT") return (LONGEST[from.name] ?? from.limits[0] ?? Number.POSITIVE_INFINITY) <= most;
+  if (to.name === "TEXT" || to.name === "BPCHAR")
+    return (LONGEST[from.name] ?? from.limits[0] ?? Number.POSITIVE_INFINITY) <= most;
   const [precision, ownScale = 0] = DIGITS[from.name] ?? from.limits;
   return precision !== undefined && precision - ownScale <= most - scale && ownScale <= scale;
 }
@@ -105,6 +108,14 @@ const DIRECT: ReadonlySet<string> = new Set([
   "DOUBLE PRECISION > BIGINT",
   "INTEGER > BOOLEAN",
   "TIMESTAMP > DATE",
+  "BIGINT > REAL",
+  "INTEGER > REAL",
+  "NUMERIC > REAL",
+  "DOUBLE PRECISION > REAL",
+  "REAL > SMALLINT",
+  "REAL > INTEGER",
+  "REAL > BIGINT",
+  "JSONB > REAL",
   "JSONB > SMALLINT",
   "JSONB > NUMERIC",
   "JSONB > INTEGER",
@@ -119,6 +130,7 @@ const LOSSLESS: ReadonlySet<string> = new Set([
   "SMALLINT > BIGINT",
   "SMALLINT > NUMERIC",
   "SMALLINT > DOUBLE PRECISION",
+  "SMALLINT > REAL",
   "SMALLINT > TEXT",
   "INTEGER > NUMERIC",
   "BIGINT > NUMERIC",
@@ -128,6 +140,8 @@ const LOSSLESS: ReadonlySet<string> = new Set([
   "INTEGER > DOUBLE PRECISION",
   "BOOLEAN > INTEGER",
   "UUID > TEXT",
+  "BPCHAR > TEXT",
+  "REAL > TEXT",
   "INTEGER > TEXT",
   "BIGINT > TEXT",
   "DOUBLE PRECISION > TEXT",
@@ -136,10 +150,14 @@ const LOSSLESS: ReadonlySet<string> = new Set([
   "JSONB > TEXT",
 ]);
 
-/** A plain timestamp is UTC, and a day begins there: casts between them say so, whatever the session's time zone. */
+/**
+ * A plain timestamp is UTC, and a day begins there: casts between them say so, whatever the session's time zone. A real keeps its digits: 0.1
+ * stays 0.1, where PostgreSQL's own cast would make it 0.10000000149011612.
+ */
 const KEPT: Readonly<Record<string, (column: string) => string>> = {
   "TIMESTAMP > TIMESTAMPTZ": (column) => `${column} AT TIME ZONE 'UTC'`,
   "TIMESTAMPTZ > TIMESTAMP": (column) => `${column} AT TIME ZONE 'UTC'`,
+  "REAL > DOUBLE PRECISION": (column) => `${column}::TEXT::DOUBLE PRECISION`,
   "DATE > TIMESTAMP": (column) => `${column}::TIMESTAMP`,
   "DATE > TIMESTAMPTZ": (column) => `${column}::TIMESTAMP AT TIME ZONE 'UTC'`,
   "BYTEA > TEXT": (column) => `pg_catalog.translate(pg_catalog.encode(${column}, 'base64'), E'\\n', '')`,
@@ -155,6 +173,8 @@ const VIA: Readonly<Record<string, (column: string) => string>> = {
   "SMALLINT > BOOLEAN": (column) => `${column} <> 0`,
   "NUMERIC > BOOLEAN": (column) => `${column} <> 0`,
   "BOOLEAN > BIGINT": (column) => `${column}::INTEGER::BIGINT`,
+  "BOOLEAN > REAL": (column) => `${column}::INTEGER::REAL`,
+  "REAL > BOOLEAN": (column) => `${column} <> 0`,
   "BOOLEAN > DOUBLE PRECISION": (column) => `${column}::INTEGER::DOUBLE PRECISION`,
   "BIGINT > BOOLEAN": (column) => `${column} <> 0`,
   "DOUBLE PRECISION > BOOLEAN": (column) => `${column} <> 0`,

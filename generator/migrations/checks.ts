@@ -1,4 +1,4 @@
-import { factsOf } from "@meshwright/runtime/column-types";
+import { unsentBy } from "@meshwright/runtime/column-types";
 import type { Column, Mesh, RowCheck, Table } from "../model/mesh.js";
 import { tableConditions } from "../rules/payload-conditions.js";
 import { conjunction } from "../rules/translation.js";
@@ -46,7 +46,7 @@ function travels(column: Column, table: Table, mesh: Mesh): readonly CheckSchema
           ...named(table, column.name, "travels"),
           values: undefined,
           condition,
-          reason: `No message can carry ${factsOf(column.type).unsent}: neither an event nor a copy could have the row.`,
+          reason: `No message can carry ${unsentBy(column)}: neither an event nor a copy could have the row.`,
         },
       ];
 }

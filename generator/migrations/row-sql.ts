@@ -1,5 +1,4 @@
-import { idExpression, livesExpression } from "@meshwright/runtime/column-sql";
-import { kindOf } from "@meshwright/runtime/column-types";
+import { idExpression, livesExpression, textExpression } from "@meshwright/runtime/column-sql";
 import type { Column, Table } from "../model/mesh.js";
 import { literal, SCHEMA_MARK } from "../quote/sql.js";
 import { identifier, identifiers } from "./sql-names.js";
@@ -10,8 +9,9 @@ import { identifier, identifiers } from "./sql-names.js";
 
 /** A column as text, of a row where one is named. */
 export function columnText(table: Table, column: string, row?: string): string {
-  const type = table.columns.find(({ name }) => name === column)?.type;
-  return type !== undefined && kindOf(type) === "text" ? cellOf(column, row) : `${cellOf(column, row)}::text`;
+  const found = table.columns.find(({ name }) => name === column);
+  const cell = cellOf(column, row);
+  return found === undefined ? `${cell}::text` : textExpression(found, cell);
 }
 
 /** The id of the entity of a row. */

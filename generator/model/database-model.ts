@@ -117,6 +117,8 @@ export interface Column {
    * 64 bits. Otherwise it is a JSON number, within what a double holds exactly.
    */
   readonly wide: true | undefined;
+  /** Of a table or view that exists, where a document may be of `json` in place of `jsonb`. */
+  readonly anyJson: true | undefined;
   readonly nullable: boolean;
   readonly key: boolean;
   readonly unique: boolean;

@@ -71,7 +71,7 @@ export type FieldSource =
       readonly kind: "referenced";
       readonly by: string;
       readonly table: Pick<Table, "name" | "at" | "key">;
-      readonly column: Pick<Column, "name" | "type">;
+      readonly column: Pick<Column, "name" | "type" | "anyJson">;
     }
   | { readonly kind: "constant"; readonly value: JsonValue }
   | { readonly kind: "object"; readonly fields: readonly Field[] };

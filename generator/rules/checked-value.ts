@@ -1,6 +1,6 @@
 import { wireExpression } from "@meshwright/runtime/column-sql";
-import { kindOf } from "@meshwright/runtime/column-types";
-import type { ColumnType, JsonValue } from "../model/mesh.js";
+import { factsOf } from "@meshwright/runtime/column-types";
+import type { Column, JsonValue } from "../model/mesh.js";
 import { literal, SCHEMA_MARK } from "../quote/sql.js";
 import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./translation.js";
 
@@ -9,6 +9,9 @@ import { allOf, exactly, type Translation, together, UNTRANSLATED } from "./tran
  */
 
 export type JsonType = "string" | "integer" | "number" | "boolean" | "array" | "object" | "null";
+
+/** A column, as far as SQL over its values depends on it. */
+export type TypedColumn = Pick<Column, "type"> & Partial<Pick<Column, "anyJson">>;
 
 export interface CheckedValue {
   is(type: JsonType): Translation;
@@ -36,30 +39,31 @@ const NONE: Omit<CheckedValue, "is" | "equalsOne"> = {
 };
 
 /** By kind, since a column of PostgreSQL shows one kind of JSON value, but for a document. */
-export function checkedColumn(type: ColumnType, value: string): CheckedValue {
-  const kind = kindOf(type);
+export function checkedColumn(column: TypedColumn, value: string): CheckedValue {
+  const { type } = column;
+  const { kind, bits } = factsOf(type);
   switch (kind) {
-    case "text":
-      return checkedText(value);
     case "uuid":
       return checkedText(`${value}::text`);
     case "whole number":
       return checkedNumber({ plain: value, exact: value }, exactly(true));
-    case "number":
-      return checkedNumber(
-        { plain: value, exact: `${SCHEMA_MARK}.decimal_of(${value})` },
-        exactly(`${value} = pg_catalog.trunc(${value})`),
-      );
+    case "number": {
+      const exact = `${SCHEMA_MARK}.decimal_of(${value})`;
+      // Compared with the numbers of the rule, a real would be the double that it is.
+      const plain = bits === undefined ? value : exact;
+      return checkedNumber({ plain, exact }, exactly(`${value} = pg_catalog.trunc(${value})`));
+    }
     case "boolean":
       return { ...NONE, is: (wanted) => exactly(wanted === "boolean"), equalsOne: equalsBoolean(value) };
     case "document":
-      return checkedDocument(value);
+      return checkedDocument(wireExpression(column, value));
     case "list":
-      return checkedList(wireExpression({ type }, value));
+      return checkedList(wireExpression(column, value));
+    case "text":
     case "decimal":
     case "day":
     case "bytes":
-      return checkedText(wireExpression({ type }, value));
+      return checkedText(wireExpression(column, value));
     case "moment":
       // SQL has the moment, not the text that the message has of it: rules about the text are left to validators.
       return {

@@ -77,7 +77,7 @@ function otherRules(field: Field, table: Table): readonly EmissionRule[] {
   const column =
     source.kind === "referenced" ? source.column : table.columns.find(({ name }) => name === source.column);
   if (column === undefined || !hasRules(field, column)) return [];
-  const said = (value: string) => conditionsOf(translateSchema(schema, column.type, value), value);
+  const said = (value: string) => conditionsOf(translateSchema(schema, column, value), value);
   return said("value").map((_, at) => ({ column, source, condition: (value) => said(value)[at] ?? "TRUE" }));
 }
 
@@ -89,13 +89,13 @@ export function isBeyondSql(event: Event, table: Table): boolean {
     const column =
       source.kind === "referenced" ? source.column : table.columns.find(({ name }) => name === source.column);
     if (column === undefined || !hasRules(field, column)) return false;
-    return !translateSchema(schema, column.type, "value").exact;
+    return !translateSchema(schema, column, "value").exact;
   });
 }
 
 function demand(event: Event, column: Column, value: string): readonly string[] {
   const conditions = rulesOn(column, event).flatMap(({ schema }) =>
-    conditionsOf(translateSchema(schema, column.type, value), value),
+    conditionsOf(translateSchema(schema, column, value), value),
   );
   return [...new Set(conditions)];
 }

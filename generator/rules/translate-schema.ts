@@ -1,7 +1,7 @@
-import type { ColumnType, JsonSchema, JsonValue } from "../model/mesh.js";
+import type { JsonSchema, JsonValue } from "../model/mesh.js";
 import { isSchema } from "../model/schema-references.js";
 import { literal } from "../quote/sql.js";
-import { type CheckedValue, checkedColumn, type JsonType } from "./checked-value.js";
+import { type CheckedValue, checkedColumn, type JsonType, type TypedColumn } from "./checked-value.js";
 import { translatePattern } from "./translate-pattern.js";
 import { allOf, anyOf, exactly, not, oneOf, type Translation, UNTRANSLATED } from "./translation.js";
 
@@ -12,8 +12,8 @@ import { allOf, anyOf, exactly, not, oneOf, type Translation, UNTRANSLATED } fro
  */
 
 /** `value`: the column as SQL; never NULL where the condition counts, for what may be NULL may be null in the message. */
-export function translateSchema(schema: JsonSchema, type: ColumnType, value: string): Translation {
-  return translateFor(schema, checkedColumn(type, value));
+export function translateSchema(schema: JsonSchema, column: TypedColumn, value: string): Translation {
+  return translateFor(schema, checkedColumn(column, value));
 }
 
 function translateFor(schema: JsonValue, checked: CheckedValue): Translation {

@@ -27,7 +27,7 @@ export function travelRule(
 }
 
 /** SQL: whether a message can carry a value of the column. */
-function formOf({ type, nullable }: Column): ((value: string) => string) | undefined {
+function formOf({ type, nullable, anyJson }: Column): ((value: string) => string) | undefined {
   const { kind, bits, precision, element } = factsOf(type);
   switch (kind) {
     case "text":
@@ -48,6 +48,7 @@ function formOf({ type, nullable }: Column): ((value: string) => string) | undef
     case "list":
       return element === undefined ? undefined : (value) => listRule(element, value);
     case "document":
+      if (anyJson === true) return (value) => `${SCHEMA_MARK}.is_document(${value}, ${!nullable})`;
       return nullable ? notNull : undefined;
     default:
       return kind satisfies never;

@@ -2,7 +2,7 @@ import { escapeIdentifier } from "pg";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { arrayLiteral } from "../values/array-literal.js";
 import { idExpression } from "../values/column-sql.js";
-import { factsOf, kindOf, type ValueKind } from "../values/column-types.js";
+import { type ColumnType, factsOf } from "../values/column-types.js";
 import { splitId } from "../values/entity-id.js";
 import { arrayType, columnOf } from "./columns.js";
 
@@ -55,16 +55,18 @@ export function keyIn(key: KeyColumns, row?: string, first = 1): string {
 /** Whether a row's id is printed so: `1:02` names none, though PostgreSQL reads `02` as 2. */
 export function isCanonicalId(key: KeyColumns, id: string): boolean {
   const parts = splitId(id, key.length);
-  return parts !== undefined && key.every(({ type }, index) => isCanonical(kindOf(type), parts[index] ?? ""));
+  return parts !== undefined && key.every(({ type }, index) => isCanonical(type, parts[index] ?? ""));
 }
 
-function isCanonical(kind: ValueKind, text: string): boolean {
+function isCanonical(type: ColumnType, text: string): boolean {
+  const { kind, padded } = factsOf(type);
   switch (kind) {
     case "whole number":
       return /^(0|-?[1-9]\d*)$/.test(text);
     case "uuid":
       return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
     case "text":
+      return !padded || !text.endsWith(" ");
     case "number":
     case "decimal":
     case "boolean":

@@ -12,6 +12,8 @@ export interface ColumnDefinition {
   readonly type: ColumnType;
   /** A whole number of 64 bits, which is a decimal string on the wire. */
   readonly wide?: true;
+  /** It may be of `json` in place of `jsonb`: of a table or view that exists. */
+  readonly anyJson?: true;
   readonly nullable?: true;
   /** The database has a default for it. */
   readonly defaulted?: true;

@@ -4,7 +4,7 @@ import type { ValidationError } from "../definition/event-definition.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
 import { codeOf } from "../text/error-message.js";
-import { factsOf, kindOf, type ValueKind } from "../values/column-types.js";
+import { kindOf, unsentBy, type ValueKind } from "../values/column-types.js";
 import { shownName } from "../values/field.js";
 import { UnfitValue } from "../values/values.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
@@ -229,7 +229,7 @@ function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinitio
 
 function brokenCheck(error: DatabaseError, column: ColumnDefinition | undefined): Problem {
   const { constraint = "", table = "its table" } = error;
-  const unsent = column && constraint.endsWith(`_${column.name}_travels`) && factsOf(column.type).unsent;
+  const unsent = column && constraint.endsWith(`_${column.name}_travels`) && unsentBy(column);
   const why = unsent ? `: no message can carry ${unsent}` : "";
   return invalid(
     error,

@@ -5,6 +5,7 @@ import { parseSubject } from "../subject.js";
 import { causeOfEvent } from "../telemetry/cause.js";
 import { NO_CAUSE, printCause } from "../telemetry/transaction-cause.js";
 import { messageOf } from "../text/error-message.js";
+import { factsOf } from "../values/column-types.js";
 import { joinId, splitId, unfitId } from "../values/entity-id.js";
 import { fieldFilling, fieldOf } from "../values/field.js";
 import { parseJson } from "../values/json-text.js";
@@ -147,9 +148,14 @@ function invalidity({ definition: { validate } }: EventModel, data: unknown): st
   }
 }
 
-/** Without the parts its row could not be found. */
+/** Without the parts its row could not be found, and with a blank that PostgreSQL drops it would be another's. */
 function unfitKey({ cache }: ConsumerModel, id: string): string | undefined {
-  if (cache === undefined || splitId(id, cache.key.length) !== undefined) return undefined;
+  if (cache === undefined) return undefined;
+  const parts = splitId(id, cache.key.length);
+  const trimmed = cache.key.find(({ type }, at) => factsOf(type).padded && parts?.[at]?.endsWith(" "));
+  if (trimmed !== undefined)
+    return `its id has a blank at the end of ${trimmed.name}, which is ${trimmed.type}`;
+  if (parts !== undefined) return undefined;
   const names = cache.key.map(({ name }) => name).join(", ");
   return `its id is ${JSON.stringify(id.slice(0, 100))}, not the values of ${names} joined by ":"`;
 }

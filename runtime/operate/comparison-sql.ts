@@ -64,10 +64,10 @@ export function comparisonSql(cache: TableDefinition, columns: readonly ColumnDe
 }
 
 /** A field that the source leaves out of a NOT NULL column means the default, as in a snapshot: it never differs. */
-function differsSql({ name, type, nullable }: ColumnDefinition): string {
-  const column = escapeIdentifier(name);
-  const given = nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
-  const exact = (row: string) => exactExpression({ type }, `${row}.${column}`);
+function differsSql(definition: ColumnDefinition): string {
+  const column = escapeIdentifier(definition.name);
+  const given = definition.nullable === true ? "" : `"$source".${column} IS NOT NULL AND `;
+  const exact = (row: string) => exactExpression(definition, `${row}.${column}`);
   return `${given}${exact('"$source"')} IS DISTINCT FROM ${exact('"$copy"')}`;
 }
 

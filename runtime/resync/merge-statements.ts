@@ -70,8 +70,8 @@ INSERT INTO ${relationOf(cache.table)} AS "$row" (${names}) SELECT ${namesOf('"$
 function mergeText(cache: CacheModel, shaped: ShapedColumns): string {
   const same = shaped.indexes
     .flatMap((index) => cache.columns[index] ?? [])
-    .map(({ name, type }) => {
-      const exact = (row: string) => exactExpression({ type }, `${row}.${escapeIdentifier(name)}`);
+    .map((column) => {
+      const exact = (row: string) => exactExpression(column, `${row}.${escapeIdentifier(column.name)}`);
       return ` AND ${exact('"$old"')} IS NOT DISTINCT FROM ${exact('"$given"')}`;
     })
     .join("");

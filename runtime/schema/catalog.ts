@@ -36,6 +36,8 @@ export interface CatalogColumn {
   readonly name: string;
   /** Its base type where it is of a domain, as SQL and without its modifier: `character varying`. */
   readonly type: string;
+  /** The same with the modifier, that of a domain too: `character varying(50)`. */
+  readonly limited: string;
   /** As it was declared, domain and modifier included. */
   readonly declared: string;
   /** `b` a base type, `e` an enum, `c` a composite, `r` a range. */
@@ -94,9 +96,9 @@ const INDEXES = (unique: boolean) =>
       AND am.amname = 'btree' AND NOT ${isOwnName("ic.relname", "c.relname")})`;
 
 const CATALOG = `
-WITH RECURSIVE base (domain, type) AS (
-  SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
-  UNION ALL SELECT pg_type.oid, base.type FROM pg_type JOIN base ON base.domain = pg_type.typbasetype WHERE typtype = 'd'
+WITH RECURSIVE base (domain, type, modifier) AS (
+  SELECT oid, oid, -1 FROM pg_type WHERE typtype <> 'd'
+  UNION ALL SELECT pg_type.oid, base.type, greatest(pg_type.typtypmod, base.modifier) FROM pg_type JOIN base ON base.domain = pg_type.typbasetype WHERE typtype = 'd'
 )
 SELECT pg_catalog.json_build_object(
   'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'owner', c.relowner::regrole::text,
@@ -106,7 +108,8 @@ SELECT pg_catalog.json_build_object(
   'comment', pg_catalog.obj_description(c.oid, 'pg_class'),
   'columns', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'name', a.attname, 'type', pg_catalog.format_type(b.type, NULL), 'declared', pg_catalog.format_type(a.atttypid, a.atttypmod), 'typeKind', bt.typtype,
+      'name', a.attname, 'type', pg_catalog.format_type(b.type, NULL),
+      'limited', pg_catalog.format_type(b.type, greatest(b.modifier, a.atttypmod)), 'declared', pg_catalog.format_type(a.atttypid, a.atttypmod), 'typeKind', bt.typtype,
       'notNull', a.attnotnull OR t.typnotnull, 'defaulted', a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' OR t.typdefault IS NOT NULL,
       'generated', a.attgenerated <> '',
       'values', (SELECT pg_catalog.json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = b.type),

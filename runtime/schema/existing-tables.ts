@@ -166,6 +166,8 @@ function hasUnique({ uniques }: CatalogTable, columns: readonly string[]): boole
 const WIDER: Readonly<Record<string, readonly string[]>> = {
   text: ["character varying", "citext"],
   integer: ["smallint"],
+  // Its value is that of jsonb, which all SQL on it asks for.
+  jsonb: ["json"],
 };
 
 function differencesOfColumn(column: ColumnDefinition, table: CatalogTable): readonly string[] {
@@ -213,7 +215,10 @@ export function typeDifference(column: ColumnDefinition, { columns }: CatalogTab
   // The labels of an enum are texts.
   const isLabel = known.typeKind === "e" && bare === "text";
   const fits = isSame || isLabel || WIDER[bare]?.includes(known.type) === true;
-  return fits ? undefined : `it is ${isDomain ? known.type : known.declared}, not ${said}`;
+  const [word = ""] = known.type.split(/\W/);
+  return fits
+    ? undefined
+    : `it is ${known.declared.startsWith(word) ? known.declared : known.type}, not ${said}`;
 }
 
 /** `character varying(50)[]` of `varchar(50)[]`. */
@@ -223,6 +228,8 @@ function fullName(sql: string): string {
 
 const FULL_NAMES: Readonly<Record<string, string>> = {
   varchar: "character varying",
+  char: "character",
+  bpchar: "character",
   timestamp: "timestamp without time zone",
   timestamptz: "timestamp with time zone",
 };

@@ -9,14 +9,16 @@ interface TypedColumn {
   readonly type: ColumnType;
   /** Its whole numbers travel as decimal strings. */
   readonly wide?: true | undefined;
+  /** It may be of `json` in place of `jsonb`, which keeps the text, and has no equality: its value is that of jsonb. */
+  readonly anyJson?: true | undefined;
 }
 
 /** To the microsecond, in UTC. Says nothing of the session's time zone or DateStyle. */
 const ISO_8601 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 
 /** SQL: the column's value such that PostgreSQL's JSON of it is its form on the wire. */
-export function wireExpression({ type, wide }: TypedColumn, value: string): string {
-  const { kind, zoned, element } = factsOf(type);
+export function wireExpression({ type, wide, anyJson }: TypedColumn, value: string): string {
+  const { kind, zoned, element, padded } = factsOf(type);
   switch (kind) {
     case "moment":
       return `pg_catalog.to_char(${value}${zoned ? " AT TIME ZONE 'UTC'" : ""}, ${ISO_8601})`;
@@ -32,15 +34,30 @@ export function wireExpression({ type, wide }: TypedColumn, value: string): stri
       return `pg_catalog.translate(pg_catalog.encode(${value}, 'base64'), E'\\n', '')`;
     case "list":
       return element === undefined ? value : wireList(element, value);
+    // As text it has no blanks at its end, as JSON it has.
     case "text":
+      return padded ? `${value}::text` : value;
+    case "document":
+      return anyJson ? `${value}::jsonb` : value;
     case "uuid":
     case "number":
     case "boolean":
-    case "document":
       return value;
     default:
       return kind satisfies never;
   }
+}
+
+/** SQL: the column's value as text, as the id of an entity has it. */
+export function textExpression({ type }: TypedColumn, value: string): string {
+  const { kind, padded } = factsOf(type);
+  return kind === "text" && !padded ? value : `${value}::text`;
+}
+
+/** SQL: a text, that of a column's value, as the column is compared with. */
+export function fromTextExpression({ type }: TypedColumn, text: string): string {
+  const { kind, padded, cast } = factsOf(type);
+  return kind === "text" && !padded ? text : `${text}::${cast}`;
 }
 
 /** SQL: whether a row lives, by the column that its table deletes softly by. Never NULL. */
@@ -56,8 +73,8 @@ export function deletionExpression({ type }: TypedColumn): string {
 }
 
 function wireList(type: ColumnType, value: string): string {
-  const { kind, bits } = factsOf(type);
-  if (kind === "decimal" || isWideElement(kind, bits)) return `${value}::text[]`;
+  const { kind, bits, padded } = factsOf(type);
+  if (kind === "decimal" || padded || isWideElement(kind, bits)) return `${value}::text[]`;
   const each = wireExpression({ type }, "item");
   if (each === "item") return value;
   const items = `SELECT ${each} FROM pg_catalog.unnest(${value}) WITH ORDINALITY AS items (item, place) ORDER BY place`;
@@ -77,11 +94,11 @@ export function idExpression(
 }
 
 /** SQL: the value such that only the very same one is equal: PostgreSQL takes 1.1 and 1.10 within jsonb, 0 and -0, for one. */
-export function exactExpression({ type }: TypedColumn, value: string): string {
+export function exactExpression({ type, anyJson }: TypedColumn, value: string): string {
   const { kind, element, precision } = factsOf(type);
   switch (kind) {
     case "document":
-      return `${value}::text`;
+      return `${wireExpression({ type, anyJson }, value)}::text`;
     case "number":
       return `pg_catalog.float8send(${value})`;
     case "decimal":

@@ -111,12 +111,16 @@ interface TypeFacts extends Partial<Pick<KindFacts, "written">> {
   readonly fields: readonly FieldType[];
   /** Other types whose columns hold each of the values: a copy may have one of them. */
   readonly heldBy: readonly string[];
-  /** Of a whole number, its sign included. */
+  /** Of a whole number, its sign included; of a number, where it has fewer than a double. */
   readonly bits?: number;
   /** A key that is left out is drawn by the runtime. */
   readonly drawn?: true;
   /** A moment with a time zone; without one it is UTC. */
   readonly zoned?: true;
+  /** PostgreSQL fills a text up with blanks, which are no part of its value. */
+  readonly padded?: true;
+  /** What stands in brackets behind the name: always a length, digits where the user wants that. */
+  readonly limits?: "length" | "digits";
   /** May be the type of a list's elements. */
   readonly listed?: true;
 }
@@ -132,13 +136,25 @@ const table = {
     written:
       "write a text of no more characters than the type says, in quotes where it looks like something else",
     listed: true,
+    limits: "length",
+  },
+  char: {
+    kind: "text",
+    sql: "bpchar",
+    fields: ["string"],
+    heldBy: ["varchar", "text", "nanoid"],
+    written:
+      "write a text of no more characters than the type says and without a blank at its end, in quotes where it looks like something else",
+    listed: true,
+    padded: true,
+    limits: "length",
   },
   uuid: { kind: "uuid", sql: "uuid", fields: ["string", "uuid"], heldBy: ["text", "nanoid"], listed: true },
   smallint: {
     kind: "whole number",
     sql: "smallint",
     fields: ["integer", "bigint", "number"],
-    heldBy: ["integer", "bigint", "number", "text"],
+    heldBy: ["integer", "bigint", "real", "number", "text"],
     written: "write a whole number from -32768 to 32767",
     bits: 16,
     listed: true,
@@ -162,7 +178,24 @@ const table = {
     listed: true,
   },
   number: { kind: "number", sql: "double precision", fields: ["number"], heldBy: ["text"], listed: true },
-  numeric: { kind: "decimal", sql: "numeric", fields: ["decimal", "string"], heldBy: ["text"], listed: true },
+  real: {
+    kind: "number",
+    sql: "real",
+    fields: ["number"],
+    heldBy: ["number", "text"],
+    written:
+      "write a number that single precision keeps as it is written, without quotes: 0.1, not 0.123456789",
+    bits: 32,
+    listed: true,
+  },
+  numeric: {
+    kind: "decimal",
+    sql: "numeric",
+    fields: ["decimal", "string"],
+    heldBy: ["text"],
+    listed: true,
+    limits: "digits",
+  },
   boolean: { kind: "boolean", sql: "boolean", fields: ["boolean"], heldBy: ["text"], listed: true },
   timestamp: {
     kind: "moment",
@@ -183,21 +216,23 @@ const table = {
 } as const satisfies Readonly<Record<string, TypeFacts>>;
 
 type Name = keyof typeof table;
+type NameWith<F> = { [N in Name]: (typeof table)[N] extends F ? N : never }[Name];
+type WithLength = NameWith<{ readonly limits: "length" }>;
 /** A type whose name says it all. */
-type PlainType = Exclude<Name, "varchar">;
-type ElementName = { [N in Name]: (typeof table)[N] extends { readonly listed: true } ? N : never }[Name];
-type Limited = `varchar(${number})` | `numeric(${number},${number})`;
+type PlainType = Exclude<Name, WithLength>;
+type Limited = `${WithLength}(${number})` | `${NameWith<{ readonly limits: "digits" }>}(${number},${number})`;
+type Element = Exclude<NameWith<{ readonly listed: true }>, WithLength> | Limited;
 /** A type that mesh.yaml gives a column, as it is written there: `text`, `varchar(50)`, `numeric(12,2)`, `text[]`. */
-export type ColumnType = PlainType | Limited | `${Exclude<ElementName, "varchar"> | Limited}[]`;
+export type ColumnType = PlainType | Limited | `${Element}[]`;
 
 /** The facts about one type, its limits and elements included. */
 export interface Facts extends KindFacts, Omit<TypeFacts, "heldBy" | "kind" | "written"> {
   readonly kind: ValueKind;
   /** The SQL type without limits, which a cast to them would meet by cutting and rounding. */
   readonly cast: string;
-  /** Characters of a `varchar`. */
+  /** Characters of a text. */
   readonly length?: number;
-  /** Digits of a `numeric`, and how many of them are behind the point; without these it keeps the digits that it was given. */
+  /** Digits of a decimal, and how many of them are behind the point; without these it keeps the digits that it was given. */
   readonly precision?: number;
   readonly scale?: number;
   /** Of the elements of a list. */
@@ -209,31 +244,53 @@ export const columnTypeNames = (Object.keys(table) as readonly Name[]).filter(is
 /** How the others look. */
 export const columnTypeForms = [
   "varchar(50)",
+  "char(3)",
   "numeric(12,2)",
   "text[]",
 ] as const satisfies readonly ColumnType[];
 
-function isPlain(name: Name): name is PlainType {
-  return name !== "varchar";
+/** How the others are written, as a regular expression of JSON Schema. */
+export const columnTypePattern = [
+  ...namesWith("length").map((name) => `${name}\\(\\d+\\)`),
+  ...namesWith("digits").map((name) => `${name}\\(\\d+(, ?\\d+)?\\)`),
+  "[a-z]+(\\([\\d, ]+\\))?\\[\\]",
+].join("|");
+
+function limitsOf(name: Name): TypeFacts["limits"] {
+  const { limits }: TypeFacts = table[name];
+  return limits;
 }
 
-const LIMITED = /^(?:varchar\((\d+)\)|numeric\((\d+)(?:,\s*(\d+))?\))$/;
+function namesWith(limits: TypeFacts["limits"]): readonly Name[] {
+  return (Object.keys(table) as readonly Name[]).filter((name) => limitsOf(name) === limits);
+}
+
+function isPlain(name: Name): name is PlainType {
+  return limitsOf(name) !== "length";
+}
+
+const LIMITED = /^([a-z]+)\((\d+)(?:,\s*(\d+))?\)$/;
 /** PostgreSQL's own limits. */
 const MOST = { length: 10_485_760, precision: 1_000 };
 
 /** The type that is written so, in its one spelling; undefined for none. */
 export function parseColumnType(written: string): ColumnType | undefined {
-  if (Object.hasOwn(table, written)) return written === "varchar" ? undefined : (written as PlainType);
+  if (isName(written)) return isPlain(written) ? written : undefined;
   if (written.endsWith("[]")) {
     const element = parseColumnType(written.slice(0, -2));
     return element !== undefined && factsOf(element).listed ? (`${element}[]` as ColumnType) : undefined;
   }
-  const [found, ...limits] = LIMITED.exec(written) ?? [];
-  if (found === undefined) return undefined;
-  const [length, precision, scale] = limits.map((limit) => (limit === undefined ? undefined : Number(limit)));
-  if (length !== undefined) return within(length, MOST.length) ? `varchar(${length})` : undefined;
-  const isNumeric = precision !== undefined && within(precision, MOST.precision) && (scale ?? 0) <= precision;
-  return isNumeric ? `numeric(${precision},${scale ?? 0})` : undefined;
+  const [, name = "", first, second] = LIMITED.exec(written) ?? [];
+  if (!isName(name)) return undefined;
+  const [most, scale] = [Number(first), Number(second ?? 0)];
+  if (limitsOf(name) === "length")
+    return second === undefined && within(most, MOST.length) ? (`${name}(${most})` as ColumnType) : undefined;
+  const isLimited = limitsOf(name) === "digits" && within(most, MOST.precision) && scale <= most;
+  return isLimited ? (`${name}(${most},${scale})` as ColumnType) : undefined;
+}
+
+function isName(word: string): word is Name {
+  return Object.hasOwn(table, word);
 }
 
 function within(limit: number, most: number): boolean {
@@ -253,15 +310,11 @@ function readFacts(type: ColumnType): Facts {
   if (type.endsWith("[]")) return listFacts(type.slice(0, -2) as ColumnType);
   const { heldBy: _, ...own }: TypeFacts = table[nameOf(type)];
   const facts = { ...kinds[own.kind], ...own };
-  const [found, length, precision, scale] = LIMITED.exec(type) ?? [];
+  const [found, , most, scale] = LIMITED.exec(type) ?? [];
   if (found === undefined) return { ...facts, cast: facts.sql };
-  return {
-    ...facts,
-    sql: type,
-    cast: facts.sql,
-    ...(length !== undefined && { length: Number(length) }),
-    ...(precision !== undefined && { precision: Number(precision), scale: Number(scale) }),
-  };
+  const limits =
+    own.limits === "length" ? { length: Number(most) } : { precision: Number(most), scale: Number(scale) };
+  return { ...facts, sql: type, cast: facts.sql, ...limits };
 }
 
 function listFacts(element: ColumnType): Facts {
@@ -293,6 +346,24 @@ function nameOf(type: ColumnType): Name {
 /** What the values of a type are. */
 export function kindOf(type: ColumnType): ValueKind {
   return factsOf(type).kind;
+}
+
+/** What the column can hold and no message can carry, where there is such. */
+export function unsentBy({
+  type,
+  anyJson,
+}: {
+  readonly type: ColumnType;
+  readonly anyJson?: true | undefined;
+}) {
+  const { unsent } = factsOf(type);
+  return anyJson ? `${unsent}, a NUL, or half of a surrogate pair` : unsent;
+}
+
+/** Whether a column of the first type can refer to a key of the second: their values have the same texts, equal where the others are. */
+export function isReferable(type: ColumnType, key: ColumnType): boolean {
+  const [own, other] = [factsOf(type), factsOf(key)];
+  return own.kind === other.kind && own.padded === other.padded;
 }
 
 /** Whether a column of the copy's type holds every value of the owner's. */
@@ -362,4 +433,48 @@ export function wholeRange(bits = 64): { readonly minimum: number; readonly maxi
 export function isWholeOf(bits: number | undefined, value: unknown): value is number {
   const { minimum, maximum } = wholeRange(bits);
   return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
+}
+
+/**
+ * Whether a number of so many bits keeps the value: of 32 those that PostgreSQL prints of a `real`, the shortest decimals that
+ * tell one from another. Others would come back as another number.
+ */
+export function isNumberOf(bits: number | undefined, value: unknown): value is number {
+  if (typeof value !== "number" || !Number.isFinite(value)) return false;
+  return bits !== 32 || isSingle(value);
+}
+
+function isSingle(value: number): boolean {
+  const single = Math.fround(value);
+  if (!Number.isFinite(single) || single === 0) return single === value;
+  // Six digits always come back, but of numbers near zero.
+  if (Math.abs(single) >= 2 ** -126 && Number(value.toPrecision(6)) === value) return true;
+  return Math.abs(value) === shortestSingle(Math.abs(single));
+}
+
+/** As PostgreSQL prints it: of the decimals nearer to it than to another one, the nearest of the fewest digits; of two as near, the even one. */
+function shortestSingle(single: number): number | undefined {
+  const [digits = "", exponent] = single.toExponential(99).replace(".", "").split("e");
+  const [least, most] = [(besideSingle(single, -1) + single) / 2, (single + besideSingle(single, 1)) / 2];
+  // Nine digits tell all of them apart.
+  for (let kept = 1; kept <= 9; kept += 1) {
+    const below = Number(digits.slice(0, kept));
+    const [rest, half] = [digits.slice(kept), "5".padEnd(digits.length - kept, "0")];
+    const isAbove = rest > half || (rest === half && below % 2 === 1);
+    const nearest = isAbove ? [below + 1, below] : [below, below + 1];
+    const found = nearest
+      .map((whole) => Number(`${whole}e${Number(exponent) - kept + 1}`))
+      .find((decimal) => least < decimal && decimal < most);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The next number of single precision above or below a positive one. Beyond the largest one lies 2^128. */
+function besideSingle(single: number, step: 1 | -1): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, single);
+  view.setUint32(0, view.getUint32(0) + step);
+  const beside = view.getFloat32(0);
+  return Number.isFinite(beside) ? beside : 2 ** 128;
 }

@@ -8,6 +8,7 @@ import {
   factsOf,
   isBase64,
   isDecimalOf,
+  isNumberOf,
   isWholeOf,
   isWideElement,
   kindOf,
@@ -77,7 +78,10 @@ export function unfitReason({ type, wide }: ColumnValues, value: unknown): strin
       if (!Number.isSafeInteger(value)) return "is not a whole number within 2^53";
       return isWholeOf(bits, value) ? undefined : `is not a whole number of ${bits} bits`;
     case "number":
-      return Number.isFinite(value) ? undefined : "is not a finite number";
+      if (!Number.isFinite(value)) return "is not a finite number";
+      return isNumberOf(bits, value)
+        ? undefined
+        : "has more digits than single precision keeps, or is out of its range";
     case "boolean":
       return typeof value === "boolean" ? undefined : "is not true or false";
     case "moment":
@@ -91,7 +95,10 @@ export function unfitReason({ type, wide }: ColumnValues, value: unknown): strin
       return typeof value === "string" && isBase64(value) ? undefined : "is not base64";
     case "text":
       if (typeof value !== "string") return "is not a text";
-      return isLongerThan(value, facts.length) ? `has more than ${facts.length} characters` : undefined;
+      if (isLongerThan(value, facts.length)) return `has more than ${facts.length} characters`;
+      return facts.padded && value.endsWith(" ")
+        ? "has a blank at its end, which PostgreSQL drops"
+        : undefined;
     case "uuid":
       return typeof value === "string" ? undefined : "is not a text";
     case "list":
@@ -148,13 +155,14 @@ export function toParameter(column: ColumnDefinition, value: unknown): unknown {
       refuseInexact(column, value);
       return value;
     case "number":
+      if (Number.isFinite(Number(value))) refuseUnfit(column, Number(value));
       // The driver would send 0.
       return Object.is(value, -0) ? "-0" : value;
     case "text":
     case "uuid":
       // The driver would send half of a surrogate pair as U+FFFD.
       if (typeof value === "string" && !value.isWellFormed()) throw new UnfitValue(name, HALF_PAIR);
-      if (typeof value === "string" && isLongerThan(value, factsOf(type).length)) refuseUnfit(column, value);
+      if (kind === "text" && typeof value === "string") refuseUnfit(column, value);
       return value;
     case "decimal":
     case "day":

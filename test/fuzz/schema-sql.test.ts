@@ -126,7 +126,7 @@ test("SQL refuses nothing that the validator takes, and all that it refuses wher
   let exact = 0;
   await fc.assert(
     fc.asyncProperty(drawn, async ([type, rule, values]) => {
-      const said = translateSchema(rule, type, "value");
+      const said = translateSchema(rule, { type }, "value");
       const condition = said.never ? "FALSE" : together(said);
       const validate = validatorOf(rule);
       const wanted = values.map((value) => validate(value));

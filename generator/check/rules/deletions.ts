@@ -1,4 +1,4 @@
-import { kindOf } from "@meshwright/runtime/column-types";
+import { isReferable } from "@meshwright/runtime/column-types";
 import { cascadeActions } from "@meshwright/runtime/vocabulary";
 import type { Report } from "../../diagnostics/report.js";
 import { targetOf } from "../../language/cascade-target.js";
@@ -109,7 +109,7 @@ function referencesTo(
     [...table.columns.values()].flatMap((column) => {
       const parent = tables.get(column.node?.get.references?.value ?? "");
       const key = parent?.key ?? [];
-      const fits = key.length < 2 && kindOf(column.type ?? "text") === kindOf(idType(key) ?? "text");
+      const fits = key.length < 2 && isReferable(column.type ?? "text", idType(key) ?? "text");
       return parent !== undefined && parents.has(parent) && fits ? [{ table, column }] : [];
     }),
   );

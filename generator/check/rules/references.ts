@@ -1,4 +1,4 @@
-import { kindOf } from "@meshwright/runtime/column-types";
+import { isReferable } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
 import { nearbyDatabases } from "../../language/nearby-databases.js";
 import type { Program } from "../../language/program.js";
@@ -60,7 +60,7 @@ function checkReference(
     return;
   }
   const keyType = idType(target.key);
-  if (type === undefined || keyType === undefined || kindOf(type) === kindOf(keyType)) return;
+  if (type === undefined || keyType === undefined || isReferable(type, keyType)) return;
   report("reference-type", references.span, {
     column: name,
     type,

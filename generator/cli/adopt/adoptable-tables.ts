@@ -4,7 +4,13 @@ import {
   type CatalogTable,
   OWNER_BOUND,
 } from "@meshwright/runtime";
-import { type ColumnType, factsOf, kindOf, parseColumnType } from "@meshwright/runtime/column-types";
+import {
+  type ColumnType,
+  factsOf,
+  isReferable,
+  kindOf,
+  parseColumnType,
+} from "@meshwright/runtime/column-types";
 import { listedValues } from "./listed-values.js";
 
 /*
@@ -131,13 +137,14 @@ function unfitKey(name: string, columns: readonly CatalogColumn[], parts: number
   return UNSAYABLE.test(name) ? "a key with a dot or a control character in its name" : undefined;
 }
 
-/** PostgreSQL's names of types that mesh.yaml calls otherwise; undefined: it has no word for it, though one of that name. */
+/** PostgreSQL's names of types that mesh.yaml calls otherwise; undefined: a type of the user's own, called like one of mesh.yaml. */
 const NAMES: Readonly<Record<string, string | undefined>> = {
   "character varying": "text",
   citext: "text",
   "double precision": "number",
   jsonb: "json",
-  json: undefined,
+  number: undefined,
+  nanoid: undefined,
 };
 
 /** A type of PostgreSQL as mesh.yaml writes it. */
@@ -150,14 +157,15 @@ function spell(sql: string): ColumnType | undefined {
   return parseColumnType(
     sql
       .replace(/^character varying\(/, "varchar(")
+      .replace(/^character\(/, "char(")
       .replace(/^timestamp(\(\d\))? without time zone$/, "timestamp")
       .replace(/^timestamp(\(\d\))? with time zone$/, "timestamptz"),
   );
 }
 
 /** The type of mesh.yaml that holds the column's values, of a domain those of its base; undefined where there is none. */
-export function typeOf({ type, declared, typeKind }: CatalogColumn): ColumnType | undefined {
-  return typeKind === "e" ? "text" : (spell(declared) ?? spell(type));
+export function typeOf({ type, limited, declared, typeKind }: CatalogColumn): ColumnType | undefined {
+  return typeKind === "e" ? "text" : (spell(declared) ?? spell(limited) ?? spell(type));
 }
 
 const SECRET = /passw|passwd|secret|token|hash|salt|api_?key|private_?key|credential/i;
@@ -242,7 +250,7 @@ function keepReferences(
         to !== undefined &&
         key?.targets.join("\0") === target?.name &&
         target !== undefined &&
-        kindOf(target.type) === kindOf(column.type)
+        isReferable(column.type, target.type)
       );
     }),
   );

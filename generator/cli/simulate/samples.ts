@@ -2,6 +2,7 @@ import {
   type ColumnType,
   factsOf,
   isDecimalOf,
+  isNumberOf,
   isWholeOf,
   isWideElement,
 } from "@meshwright/runtime/column-types";
@@ -83,18 +84,19 @@ function isElement(type: ColumnType, value: JsonValue): boolean {
 }
 
 function fitsColumn({ type, oneOf }: Pick<Column, "type" | "oneOf">, value: JsonValue): boolean {
-  const { kind, bits, length, element } = factsOf(type);
+  const { kind, bits, length, element, padded } = factsOf(type);
   switch (kind) {
     case "whole number":
       return isWholeOf(bits, value);
     case "number":
-      return typeof value === "number";
+      return isNumberOf(bits, value);
     case "boolean":
       return typeof value === "boolean";
     case "document":
       return value !== null;
     case "text":
       if (typeof value !== "string" || value.includes("\0") || oneOf?.includes(value) === false) return false;
+      if (padded && value.endsWith(" ")) return false;
       return length === undefined || [...value].length <= length;
     case "decimal":
       return typeof value === "string" && isDecimalOf(factsOf(type), value);

@@ -153,10 +153,11 @@ function viewConstant(view: View, imports: Imports): string {
       at: view.at === undefined ? undefined : { ...view.at },
       key: keyLiteral(view.key),
       view: true,
-      columns: view.columns.map(({ name, type, wide, nullable, shown, private: hidden }) => ({
+      columns: view.columns.map(({ name, type, wide, anyJson, nullable, shown, private: hidden }) => ({
         name,
         type,
         wide,
+        anyJson,
         nullable: nullable ? true : undefined,
         shown,
         private: hidden,
@@ -209,6 +210,7 @@ function columnLiteral(column: Column, table: Table): Literal {
     name: column.name,
     type: column.type,
     wide: column.wide,
+    anyJson: column.anyJson,
     nullable: flag(column.nullable),
     defaulted: flag(
       column.default !== undefined || column.defaulted === true || isDrawnByRuntime(column, table),

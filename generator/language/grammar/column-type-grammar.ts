@@ -2,6 +2,7 @@ import {
   type ColumnType,
   columnTypeForms,
   columnTypeNames,
+  columnTypePattern,
   parseColumnType,
 } from "@meshwright/runtime/column-types";
 import { foreignColumnType } from "../foreign-types.js";
@@ -12,7 +13,7 @@ export const typeOptions = {
   code: "unknown-type",
   forms: {
     examples: columnTypeForms,
-    pattern: "varchar\\(\\d+\\)|numeric\\(\\d+(, ?\\d+)?\\)|[a-z]+(\\([\\d, ]+\\))?\\[\\]",
+    pattern: columnTypePattern,
     parse: parseColumnType,
   },
   foreign: foreignColumnType,

@@ -27,6 +27,7 @@ import {
   sharedSchema,
   tableNames,
 } from "../names.js";
+import { anyJson } from "./any-json.js";
 import { buildCondition } from "./build-condition.js";
 import { buildView } from "./build-view.js";
 import { required } from "./invariant.js";
@@ -67,6 +68,7 @@ function buildTable(table: TableSymbol, database: DatabaseSymbol, { wide, progra
       shown: shownName(column, database),
       filledBy: buildFilling(column, table, program),
       wide: wide.has(column) ? true : undefined,
+      anyJson: anyJson(column.type, table),
       oneOf: buildValues(column, wide.has(column)),
     })),
     unique: columnSets(node.unique),
@@ -129,7 +131,7 @@ function buildColumn(
   column: ColumnSymbol,
   database: DatabaseSymbol,
   isCache: boolean,
-): Omit<Column, "wide" | "oneOf" | "shown" | "filledBy"> {
+): Omit<Column, "wide" | "anyJson" | "oneOf" | "shown" | "filledBy"> {
   const details = column.node?.get;
   const type = required(column.type, `the type of ${column.name}`);
   return {

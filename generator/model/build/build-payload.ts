@@ -6,6 +6,7 @@ import type {
 } from "../../language/symbols.js";
 import { type Naming, wireName } from "../../vocabulary/namings.js";
 import type { Field, FieldSource } from "../mesh.js";
+import { anyJson } from "./any-json.js";
 import { buildField, buildObject, type DefinitionOf, toJson } from "./build-field.js";
 import { required } from "./invariant.js";
 
@@ -61,7 +62,7 @@ function buildSource(
         kind: source.kind,
         by: required(source.by, "a reference"),
         table: { name: table.name, at: table.at, key: table.key.map(({ name }) => name) },
-        column: { name: source.column, type },
+        column: { name: source.column, type, anyJson: anyJson(type, table) },
       };
     }
     case "constant":

@@ -1,6 +1,7 @@
 import type { DatabaseSymbol, ViewColumnSymbol, ViewSymbol } from "../../language/symbols.js";
 import type { Column, View } from "../mesh.js";
 import { tableNames } from "../names.js";
+import { anyJson } from "./any-json.js";
 import { required } from "./invariant.js";
 import { shownName } from "./shown-name.js";
 
@@ -29,6 +30,7 @@ function buildColumn(
     type,
     // No check holds a view to what a double can tell.
     wide: type === "bigint" ? true : undefined,
+    anyJson: anyJson(type, { existing: true }),
     nullable: column.nullable,
     key: isKey,
     unique: false,

@@ -100,6 +100,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
 COMMENT ON FUNCTION mesh.decimal_of(DOUBLE PRECISION) IS 'The number with the digits that a message shows of it.';
 
+CREATE FUNCTION mesh.decimal_of(value REAL) RETURNS NUMERIC
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS 'SELECT value::text::numeric';
+COMMENT ON FUNCTION mesh.decimal_of(REAL) IS 'The same, of a number of single precision, which has fewer.';
+
 -- The alphabet and length of the npm package nanoid. Of a UUID's bytes, 6 and 8 hold its version and variant.
 CREATE FUNCTION mesh.nanoid() RETURNS TEXT LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 SELECT string_agg(substr('useandom-26T198340PX75pxJACKVERYMINDBUSHWOLF_GQZbfghjklqvwyzrict', (get_byte(drawn.bytes, place) & 63) + 1, 1), '')
@@ -112,6 +117,20 @@ COMMENT ON FUNCTION mesh.nanoid() IS 'A random id of 21 characters that need no 
 CREATE FUNCTION mesh.is_list(value ANYARRAY) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 'SELECT CASE WHEN pg_catalog.array_ndims(value) > 1 THEN FALSE ELSE pg_catalog.array_position(value, NULL) IS NULL AND coalesce(pg_catalog.array_lower(value, 1), 1) = 1 END';
 COMMENT ON FUNCTION mesh.is_list(ANYARRAY) IS 'Whether a JSON list tells all of the array: it has one dimension, begins at 1 and holds no NULL.';
+
+CREATE FUNCTION mesh.is_document(value JSONB, may_be_null BOOLEAN) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+'SELECT may_be_null OR pg_catalog.jsonb_typeof(value) <> ''null''';
+COMMENT ON FUNCTION mesh.is_document(JSONB, BOOLEAN) IS 'Whether a message can carry the JSON. may_be_null: also the JSON value null.';
+
+CREATE FUNCTION mesh.is_document(value JSON, may_be_null BOOLEAN) RETURNS BOOLEAN LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN jsonb_typeof(value::jsonb) <> 'null' OR may_be_null;
+EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+    RETURN false;
+END;
+$$;
+COMMENT ON FUNCTION mesh.is_document(JSON, BOOLEAN) IS 'The same, of a text of which jsonb may not take all: a NUL, half of a surrogate pair.';
 
 -- Not STRICT, and without SET, so that it is inlined; of its arguments only the cheap ones stand in it twice.
 CREATE FUNCTION mesh.message(event_id UUID, entity_id TEXT, source TEXT, version BIGINT, payload TEXT) RETURNS TEXT

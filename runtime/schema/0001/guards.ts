@@ -97,14 +97,16 @@ CREATE FUNCTION mesh.guard_update() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     entity TEXT;
+    id TEXT;
 BEGIN
     IF NOT EXISTS (SELECT FROM mesh.place WHERE (schema_name, table_name) = (tg_table_schema, tg_table_name)) AND (
         tg_table_schema <> mesh.home() OR NOT (SELECT relowner = current_user::regrole FROM pg_class WHERE oid = tg_relid)
     ) THEN
         PERFORM mesh.refuse_table('guarded columns', tg_relid);
     END IF;
+    EXECUTE format('SELECT ($1).%I::text', tg_argv[0]) INTO id USING new;
     FOREACH entity IN ARRAY tg_argv[1:] LOOP
-        PERFORM mesh.refuse_deleted(entity, ARRAY[to_jsonb(new) ->> tg_argv[0]], tg_table_name, tg_argv[0]);
+        PERFORM mesh.refuse_deleted(entity, ARRAY[id], tg_table_name, tg_argv[0]);
     END LOOP;
     RETURN NULL;
 END;

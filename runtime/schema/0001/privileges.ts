@@ -19,7 +19,8 @@ BEGIN
         REVOKE ALL ON ALL SEQUENCES IN SCHEMA mesh FROM PUBLIC, %1$I;
         REVOKE ALL ON ALL ROUTINES IN SCHEMA mesh FROM PUBLIC, %1$I;
         -- CHECK constraints and defaults call these as whoever writes a row.
-        GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
+        GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.decimal_of(REAL), mesh.is_document(JSON, BOOLEAN), mesh.is_document(JSONB, BOOLEAN),
+    mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
 
         GRANT USAGE ON SCHEMA mesh TO %1$I;
         -- Relay and publisher.
@@ -134,5 +135,6 @@ BEGIN
 END;
 $$;
 -- CHECK constraints and defaults of the service's tables call these as whoever writes a row. They read no row.
-GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mesh.decimal_of(DOUBLE PRECISION), mesh.decimal_of(REAL), mesh.is_document(JSON, BOOLEAN), mesh.is_document(JSONB, BOOLEAN),
+    mesh.is_list(ANYARRAY), mesh.nanoid() TO PUBLIC;
 `;

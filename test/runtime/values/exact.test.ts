@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { tableRepository } from "../../../runtime/repository/repository.js";
+import { isNumberOf } from "../../../runtime/values/column-types.js";
 import { JsonText } from "../../../runtime/values/json-text.js";
 import { type NewSample, samples } from "../../scenarios/emit/exact-values/expected/lab/tables.js";
 import { type Exact, openExact } from "../../support/exact-values.js";
@@ -134,6 +135,17 @@ const DAY = fc.oneof(
   MOMENT.map((text) => text.slice(0, 10)),
 );
 const BASE64 = fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+const LEVEL = fc.oneof(
+  fc.constantFrom("-0", "1e-45", "3.4028235e38", "0.1", "1048576.2", "1.2621775e-29", "16777216"),
+  fc.float({ noNaN: true, noDefaultInfinity: true }).map(asReal),
+);
+/** The shortest decimal of single precision. */
+function asReal(single: number): string {
+  if (Object.is(single, -0)) return "-0";
+  const digits = Array.from({ length: 9 }, (_, at) => Number(single.toPrecision(at + 1)));
+  return String(digits.find((value) => isNumberOf(32, value) && Math.fround(value) === single) ?? 0);
+}
+const CURRENCY = LABEL.map((text) => [...text].slice(0, 3).join("").replace(/ +$/, ""));
 const CODE = LABEL.map((text) => [...text].slice(0, 8).join(""));
 const listOf = (element: fc.Arbitrary<string>, asText = true) =>
   fc
@@ -172,6 +184,10 @@ const SAMPLE = fc.record({
   days: orNull(listOf(DAY)),
   ids: orNull(listOf(fc.uuid())),
   codes: orNull(listOf(CODE)),
+  level: LEVEL,
+  currency: CURRENCY.map((text) => JSON.stringify(text)),
+  levels: listOf(LEVEL, false),
+  currencies: orNull(listOf(CURRENCY)),
 });
 type Sample = typeof SAMPLE extends fc.Arbitrary<infer T> ? T : never;
 
@@ -188,9 +204,9 @@ async function byHand(sample: Sample): Promise<void> {
     `INSERT INTO samples (${NAMES.join(", ")}) VALUES ($1::text::bigint, $2::text::integer, $3::text::bigint,
       $4::text::bigint, $5::text::float8, $6::text::boolean, $7, ${at("taken_at", false)}, ${at("due_at", false)},
       ${at("seen_at", true)}, ${at("told_at", true)}, $12::text::jsonb, $13::text::jsonb, $14::text::smallint,
-      $15::text::numeric, $16::text::numeric, $17::text::date, $18, decode($19, 'base64'), ${LISTS.map((name) => listSql(name)).join(", ")})`,
+      $15::text::numeric, $16::text::numeric, $17::text::date, $18, decode($19, 'base64'), $20::text::real, $21, ${LISTS.map((name) => listSql(name)).join(", ")})`,
     NAMES.map((name) =>
-      name === "label" || name === "code"
+      name === "label" || name === "code" || name === "currency"
         ? JSON.parse(sample[name])
         : NULLABLE.has(name) && sample[name] === "null"
           ? null
@@ -200,8 +216,19 @@ async function byHand(sample: Sample): Promise<void> {
   await client.end();
 }
 
-const LISTS = ["tags", "counts", "totals", "ratios", "prices", "days", "ids", "codes"] as const;
-const NULLABLE = new Set<string>(["notes", "days", "ids", "codes"]);
+const LISTS = [
+  "tags",
+  "counts",
+  "totals",
+  "ratios",
+  "prices",
+  "days",
+  "ids",
+  "codes",
+  "levels",
+  "currencies",
+] as const;
+const NULLABLE = new Set<string>(["notes", "days", "ids", "codes", "currencies"]);
 
 /** The elements of a JSON list, one by one, as an array of the column's type. */
 function listSql(name: string): string {
@@ -214,6 +241,8 @@ function listSql(name: string): string {
     days: "date",
     ids: "uuid",
     codes: "varchar",
+    levels: "real",
+    currencies: "bpchar",
   }[name];
   const parameter = `$${COLUMN_AT[name]}::text::json`;
   return `CASE WHEN ${parameter} IS NOT NULL THEN ARRAY(SELECT item::${type} FROM json_array_elements_text(${parameter}) WITH ORDINALITY AS items (item, place) ORDER BY place) END`;
@@ -239,6 +268,8 @@ const NAMES = [
   "born_on",
   "code",
   "blob",
+  "level",
+  "currency",
   ...LISTS,
 ] as const;
 const COLUMN_AT: Readonly<Record<string, number>> = Object.fromEntries(
@@ -266,7 +297,7 @@ async function byRest(sample: Sample): Promise<void> {
 }
 
 async function byRepository(sample: Sample): Promise<void> {
-  const { small, narrow, ratio, flag, label, doc, notes, tiny, code, ...rest } = sample;
+  const { small, narrow, ratio, flag, label, doc, notes, tiny, code, level, currency, ...rest } = sample;
   const lists = Object.fromEntries(LISTS.map((name) => [name, JSON.parse(sample[name])])) as Required<
     Pick<NewSample, (typeof LISTS)[number]>
   >;
@@ -275,6 +306,8 @@ async function byRepository(sample: Sample): Promise<void> {
     ...lists,
     tiny: Number(tiny),
     code: JSON.parse(code),
+    level: Number(level),
+    currency: JSON.parse(currency),
     small: Number(small),
     narrow: Number(narrow),
     ratio: Number(ratio),
@@ -302,6 +335,8 @@ describe("every value of every type reaches event, snapshot and cache unchanged"
           const kept = JSON.parse((await mesh.request("GET", `/api/samples/${sample.sample_id}`)).text);
           for (const name of ["price", "amount", "born_on", "blob"] as const)
             expect(kept[name], name).toBe(sample[name]);
+          expect(kept.currency, "currency").toBe(JSON.parse(sample.currency));
+          expect(kept.level, "level").toBe(JSON.parse(sample.level));
           for (const name of LISTS) expect(kept[name], name).toEqual(JSON.parse(sample[name]));
           const { rows } = await mesh.lab.client.query(
             "SELECT seen_at = $1::timestamptz AND taken_at = $2::timestamptz AT TIME ZONE 'UTC' AND ratio::text = $3::float8::text AND doc::text = $4::jsonb::text AS same FROM samples",

@@ -127,6 +127,7 @@ const column = (name: string, type: Column["type"], more: Partial<Column> = {}):
   type,
   description: undefined,
   wide: undefined,
+  anyJson: undefined,
   shown: undefined,
   filledBy: undefined,
   private: undefined,

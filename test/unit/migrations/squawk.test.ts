@@ -38,6 +38,7 @@ const EXCUSED: Readonly<Record<string, string>> = {
   "prefer-timestamp-tz": "A timestamp of mesh.yaml is UTC, in every session.",
   "prefer-bigint-over-smallint": "mesh.yaml says smallint where it means one.",
   "prefer-text-field": "mesh.yaml says varchar where it means one; text is a type of its own.",
+  "ban-char-field": "mesh.yaml says char where it means one; text is a type of its own.",
   "prefer-bigint-over-int": "mesh.yaml says integer where it means one; bigint is a type of its own.",
 };
 

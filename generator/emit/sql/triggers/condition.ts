@@ -1,4 +1,4 @@
-import { exactExpression } from "@meshwright/runtime/column-sql";
+import { exactExpression, wireExpression } from "@meshwright/runtime/column-sql";
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
 import { comparedId, keyList, withoutKey } from "../../../migrations/row-sql.js";
 import { identifier } from "../../../migrations/sql-names.js";
@@ -99,7 +99,8 @@ function changeOf(event: Event, table: Table): readonly string[] {
   // On becoming so: a row that held the values before does not mean the event again.
   if (when.length > 0) return [holds(when, table, "after"), `(${holds(when, table, "before")}) IS NOT TRUE`];
   if (emitsOnAnyChange(event, table, { statement: "update", means: "update" }))
-    return [`before.${WHOLE_ROW} IS DISTINCT FROM after.${WHOLE_ROW}`];
+    // Columns that mesh.yaml does not name may be of types without equality: json, xml, point.
+    return [`before.${WHOLE_ROW} *<> after.${WHOLE_ROW}`];
   return [changed(shownColumns(event, table))];
 }
 
@@ -124,26 +125,30 @@ function shownColumns(event: Event, table: Table): readonly Column[] {
 /** That a row holds all of it; NULL where a column is and nothing is said of that. */
 export function holds(conditions: readonly Condition[], table: Table, row: string): string {
   const terms = conditions.map(({ column, values, isNull }) => {
-    const type = table.columns.find(({ name }) => name === column)?.type;
+    const found = table.columns.find(({ name }) => name === column);
     const held = `${row}.${identifier(column)}`;
-    if (isNull !== undefined) return isNullSql(held, { type, isNull });
-    const said = values.map((value) => conditionValue(value, type));
+    if (isNull !== undefined) return isNullSql(held, found, isNull);
+    const said = values.map((value) => conditionValue(value, found?.type));
     return said.length === 1 ? `${held} = ${said[0]}` : `${held} IN (${said.join(", ")})`;
   });
   return terms.join(" AND ");
 }
 
 /** A message shows the null of JSON as it shows that of SQL, so a condition takes both for null. */
-function isNullSql(
-  held: string,
-  { type, isNull }: { readonly type: ColumnType | undefined; readonly isNull: boolean },
-): string {
-  const mayBeJsonNull = type !== undefined && kindOf(type) === "document";
-  const value = mayBeJsonNull ? `nullif(${held}, 'null')` : held;
+function isNullSql(held: string, column: Column | undefined, isNull: boolean): string {
+  const mayBeJsonNull = column !== undefined && kindOf(column.type) === "document";
+  const value = mayBeJsonNull ? `nullif(${wireExpression(column, held)}, 'null')` : held;
   return `${value} IS ${isNull ? "NULL" : "NOT NULL"}`;
 }
 
+function isReal(type: ColumnType): boolean {
+  const { kind, bits } = factsOf(type);
+  return kind === "number" && bits !== undefined;
+}
+
 function conditionValue(value: string | number | boolean, type: ColumnType | undefined): string {
+  // Beside a real a bare 0.1 is the double, which no real equals.
+  if (typeof value === "number" && type !== undefined && isReal(type)) return literal(String(value));
   if (typeof value !== "string") return constant(value);
   if (type === undefined || kindOf(type) !== "moment") return literal(value);
   if (factsOf(type).zoned) return literal(withOffset(value));

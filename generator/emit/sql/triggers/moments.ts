@@ -1,4 +1,4 @@
-import { factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { fromTextExpression } from "@meshwright/runtime/column-sql";
 import { dueOf, keyArray, momentName, routineName } from "../../../migrations/row-moments.js";
 import { columnText, idText, rowLives } from "../../../migrations/row-sql.js";
 import { HOME, identifier, relation } from "../../../migrations/sql-names.js";
@@ -133,8 +133,8 @@ function sourceOf(table: Table): RowSource {
 function matchOf(table: Table): string {
   const cells = table.key.map((key, index) => {
     const type = table.columns.find(({ name }) => name === key)?.type ?? "text";
-    const cast = kindOf(type) === "text" ? "" : `::${factsOf(type).cast}`;
-    return `${ROW}.${identifier(key)} = due.row_key[${index + 1}]${cast}`;
+    const given = fromTextExpression({ type }, `due.row_key[${index + 1}]`);
+    return `${ROW}.${identifier(key)} = ${given}`;
   });
   return cells.join(" AND ");
 }

@@ -51,14 +51,16 @@ function columnOf(table: Table, name: string): Column {
 
 /** The types of what the message shows. */
 export function shownTypes(event: Event, table: Table): readonly Column["type"][] {
-  return leavesOf(event).flatMap(({ source }) => typeBehind(source, table) ?? []);
+  return leavesOf(event).flatMap(({ source }) => shownColumn(source, table)?.type ?? []);
 }
 
-/** Of the column whose values a field shows; undefined where it shows none. */
-function typeBehind(source: FieldSource | undefined, table: Table): Column["type"] | undefined {
-  if (source?.kind === "referenced") return source.column.type;
+type ShownColumn = Pick<Column, "name" | "type" | "anyJson">;
+
+/** The column whose values a field shows; undefined where it shows none. */
+function shownColumn(source: FieldSource | undefined, table: Table): ShownColumn | undefined {
+  if (source?.kind === "referenced") return source.column;
   const name = columnBehind(source);
-  return name === undefined ? undefined : columnOf(table, name).type;
+  return name === undefined ? undefined : columnOf(table, name);
 }
 
 function selected(field: Field, table: Table, from: EmittingRow): string {
@@ -77,7 +79,7 @@ function fieldValue(field: Field, table: Table, from: EmittingRow): string {
     case "column":
     case "old":
     case "referenced":
-      return columnValue(source, from, (value) => jsonValue(value, typeBehind(source, table), field));
+      return columnValue(source, from, (value) => jsonValue(value, shownColumn(source, table), field));
     case "constant":
       return `${literal(JSON.stringify(source.value))}::json`;
     case "object":
@@ -112,8 +114,9 @@ export function columnValue(
   }
 }
 
-function jsonValue(value: string, type: Column["type"] | undefined, field: Field): string {
-  if (type === undefined) return value;
+function jsonValue(value: string, column: ShownColumn | undefined, field: Field): string {
+  if (column === undefined) return value;
+  const { type, anyJson } = column;
   const asText = field.type !== undefined && fieldTypes[field.type] === "string";
   const kind = kindOf(type);
   switch (kind) {
@@ -129,9 +132,8 @@ function jsonValue(value: string, type: Column["type"] | undefined, field: Field
     case "day":
     case "bytes":
     case "list":
-      return wireExpression({ type }, value);
     case "document":
-      return value;
+      return wireExpression({ type, anyJson }, value);
     default:
       return kind satisfies never;
   }

@@ -57,6 +57,10 @@ export interface SampleCacheRow {
   readonly days: readonly string[] | null;
   readonly ids: readonly string[] | null;
   readonly codes: readonly string[] | null;
+  readonly level: number;
+  readonly currency: string;
+  readonly levels: readonly number[];
+  readonly currencies: readonly string[] | null;
   readonly synced_at: string | null;
 }
 
@@ -93,6 +97,10 @@ export const sampleCache: TableDefinition<SampleCacheRow> = {
     { name: "days", type: "date[]", nullable: true },
     { name: "ids", type: "uuid[]", nullable: true },
     { name: "codes", type: "text[]", nullable: true },
+    { name: "level", type: "real" },
+    { name: "currency", type: "char(4)" },
+    { name: "levels", type: "real[]" },
+    { name: "currencies", type: "char(3)[]", nullable: true },
     { name: "synced_at", type: "timestamptz", nullable: true, defaulted: true },
   ],
 };

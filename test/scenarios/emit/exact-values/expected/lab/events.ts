@@ -32,6 +32,10 @@ export interface SampleCreated extends MeshEvent {
   readonly days?: readonly string[] | null;
   readonly ids?: readonly string[] | null;
   readonly codes?: readonly string[] | null;
+  readonly level: number;
+  readonly currency: string;
+  readonly levels: readonly number[];
+  readonly currencies?: readonly string[] | null;
 }
 
 /** A row of `samples` was updated. Subject `lab.sample.{id}.updated`. */
@@ -64,12 +68,16 @@ export interface SampleUpdated extends MeshEvent {
   readonly days?: readonly string[] | null;
   readonly ids?: readonly string[] | null;
   readonly codes?: readonly string[] | null;
+  readonly level: number;
+  readonly currency: string;
+  readonly levels: readonly number[];
+  readonly currencies?: readonly string[] | null;
 }
 
 /**
- * A row of `samples` was updated: `born_on` became `2026-01-31` and `due_at` became
- * `2026-01-01T12:00:00+02:00` and `price` became `0.00` and `wide` became `-9223372036854775808`.
- * Subject `lab.sample.{id}.due`.
+ * A row of `samples` was updated: `born_on` became `2026-01-31` and `currency` became `EUR` and
+ * `due_at` became `2026-01-01T12:00:00+02:00` and `level` became `0.1` and `price` became `0.00` and
+ * `wide` became `-9223372036854775808`. Subject `lab.sample.{id}.due`.
  */
 export interface SampleDue extends MeshEvent {
   readonly sample_id: string;
@@ -87,9 +95,9 @@ export const labEvents = {
   /** A row of `samples` was updated. Implied by `samples`. */
   sampleUpdated: { entity: "sample", action: "updated", change: "update", ...compiled.SampleUpdated },
   /**
-   * A row of `samples` was updated: `born_on` became `2026-01-31` and `due_at` became
-   * `2026-01-01T12:00:00+02:00` and `price` became `0.00` and `wide` became `-9223372036854775808`.
-   * Implied by `samples`.
+   * A row of `samples` was updated: `born_on` became `2026-01-31` and `currency` became `EUR` and
+   * `due_at` became `2026-01-01T12:00:00+02:00` and `level` became `0.1` and `price` became `0.00` and
+   * `wide` became `-9223372036854775808`. Implied by `samples`.
    */
   sampleDue: { entity: "sample", action: "due", change: "none", ...compiled.SampleDue },
   /** A row of `samples` was deleted. Implied by `samples`. */

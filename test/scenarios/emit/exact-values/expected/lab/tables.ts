@@ -57,6 +57,10 @@ export interface SampleRow {
   readonly days: readonly string[] | null;
   readonly ids: readonly string[] | null;
   readonly codes: readonly string[] | null;
+  readonly level: number;
+  readonly currency: string;
+  readonly levels: readonly number[];
+  readonly currencies: readonly string[] | null;
 }
 
 /** What creates a row of `samples`; the database fills in what may be left out. */
@@ -64,7 +68,8 @@ export type NewSample = NewRow<
   SampleRow,
   "small" | "narrow" | "wide" | "ratio" | "flag" | "label" | "ref" | "taken_at" | "due_at" | "seen_at"
     | "told_at" | "doc" | "notes" | "tiny" | "price" | "amount" | "born_on" | "code" | "blob" | "tags"
-    | "counts" | "totals" | "ratios" | "prices" | "days" | "ids" | "codes"
+    | "counts" | "totals" | "ratios" | "prices" | "days" | "ids" | "codes" | "level" | "currency" | "levels"
+    | "currencies"
 >;
 
 /** What changes a row of `samples`; its key stays. */
@@ -103,6 +108,10 @@ export const samples: TableDefinition<SampleRow, NewSample, SamplePatch> = {
     { name: "days", type: "date[]", nullable: true },
     { name: "ids", type: "uuid[]", nullable: true },
     { name: "codes", type: "varchar(8)[]", nullable: true },
+    { name: "level", type: "real", defaulted: true },
+    { name: "currency", type: "char(3)", defaulted: true },
+    { name: "levels", type: "real[]", defaulted: true },
+    { name: "currencies", type: "char(3)[]", nullable: true },
   ],
   validate: { create: compiled.validateNewSample, patch: compiled.validateSamplePatch },
 };

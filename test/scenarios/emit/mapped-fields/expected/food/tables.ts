@@ -30,7 +30,7 @@ export const orders: TableDefinition<OrderRow, NewOrder, OrderPatch> = {
     { name: "Delivery Address", type: "text", nullable: true },
     { name: "qty", type: "bigint" },
     { name: "tags", type: "text[]" },
-    { name: "lines", type: "json" },
+    { name: "lines", type: "json", anyJson: true },
   ],
   existing: { unique: [], references: [] },
   validate: { create: compiled.validateNewOrder, patch: compiled.validateOrderPatch },

@@ -12,8 +12,9 @@ export interface ArchiveSampleHooks {
   /** A row of `samples` was updated. */
   readonly onSampleUpdated?: Handler<SampleUpdated>;
   /**
-   * A row of `samples` was updated: `born_on` became `2026-01-31` and `due_at` became
-   * `2026-01-01T12:00:00+02:00` and `price` became `0.00` and `wide` became `-9223372036854775808`.
+   * A row of `samples` was updated: `born_on` became `2026-01-31` and `currency` became `EUR` and
+   * `due_at` became `2026-01-01T12:00:00+02:00` and `level` became `0.1` and `price` became `0.00` and
+   * `wide` became `-9223372036854775808`.
    */
   readonly onSampleDue?: Handler<SampleDue>;
   /** A row of `samples` was deleted. */

@@ -14,12 +14,12 @@ BEGIN
     IF overtaken AND tg_op <> 'DELETE' THEN PERFORM mesh.refuse_overtaken(tg_relid, 'order_id', tg_op = 'UPDATE', array_agg(written.order_id), array_agg(record_send(written.*))) FROM new_rows AS written; END IF;
     IF tg_op = 'INSERT' THEN
         PERFORM mesh.emit('food.order', 'placed', 'food-service', array_agg((added.order_id, row_to_json(payload.*), true)::mesh.new_event))
-            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.order_id AS "orderId", added.restaurant_id AS "restaurantId", added."Delivery Address" AS address, added.qty AS quantity, added.tags AS labels, added.lines) AS payload GROUP BY added."row number" / 10000;
+            FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS added, LATERAL (SELECT added.order_id AS "orderId", added.restaurant_id AS "restaurantId", added."Delivery Address" AS address, added.qty AS quantity, added.tags AS labels, added.lines::jsonb AS lines) AS payload GROUP BY added."row number" / 10000;
     ELSIF tg_op = 'UPDATE' THEN
         gone := (SELECT mesh.gone(tg_relid, 'order_id', array_agg(after.order_id)) FROM new_rows AS after);
         PERFORM mesh.emit('food.order', 'placed', 'food-service', array_agg((after.order_id, row_to_json(payload.*), false)::mesh.new_event))
-            FROM (SELECT DISTINCT ON (order_id) * FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS pass ORDER BY order_id, "row number") AS before JOIN (SELECT DISTINCT ON (order_id) * FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS pass ORDER BY order_id, "row number" DESC) AS after USING (order_id), LATERAL (SELECT after.order_id AS "orderId", after.restaurant_id AS "restaurantId", after."Delivery Address" AS address, after.qty AS quantity, after.tags AS labels, after.lines) AS payload
-            WHERE (before.restaurant_id, before."Delivery Address", before.qty, before.tags, before.lines::text) IS DISTINCT FROM (after.restaurant_id, after."Delivery Address", after.qty, after.tags, after.lines::text) AND after.order_id::text <> ALL (gone) GROUP BY after."row number" / 10000;
+            FROM (SELECT DISTINCT ON (order_id) * FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS pass ORDER BY order_id, "row number") AS before JOIN (SELECT DISTINCT ON (order_id) * FROM (SELECT *, row_number() OVER () AS "row number" FROM new_rows) AS pass ORDER BY order_id, "row number" DESC) AS after USING (order_id), LATERAL (SELECT after.order_id AS "orderId", after.restaurant_id AS "restaurantId", after."Delivery Address" AS address, after.qty AS quantity, after.tags AS labels, after.lines::jsonb AS lines) AS payload
+            WHERE (before.restaurant_id, before."Delivery Address", before.qty, before.tags, before.lines::jsonb::text) IS DISTINCT FROM (after.restaurant_id, after."Delivery Address", after.qty, after.tags, after.lines::jsonb::text) AND after.order_id::text <> ALL (gone) GROUP BY after."row number" / 10000;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM mesh.emit('food.order', 'cancelled', 'food-service', array_agg((removed.order_id, row_to_json(payload.*), false)::mesh.new_event))
             FROM (SELECT *, row_number() OVER () AS "row number" FROM old_rows) AS removed, LATERAL (SELECT removed.order_id AS "orderId") AS payload GROUP BY removed."row number" / 10000;
@@ -33,7 +33,9 @@ ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_qty_travels CHECK (qty BETW
 COMMENT ON CONSTRAINT mesh_orders_qty_travels ON public.orders IS 'No message can carry a whole number beyond 2^53: neither an event nor a copy could have the row.';
 ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_tags_travels CHECK (mesh.is_list(tags)) NOT VALID;
 COMMENT ON CONSTRAINT mesh_orders_tags_travels ON public.orders IS 'No message can carry a list that holds NULL, or has several dimensions, or begins elsewhere than at 1: neither an event nor a copy could have the row.';
-ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_payload CHECK ((pg_catalog.jsonb_typeof(lines) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(lines) = 'array' THEN pg_catalog.jsonb_array_length(lines) >= 1 ELSE TRUE END)) NOT VALID;
+ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_travels CHECK (mesh.is_document(lines, true)) NOT VALID;
+COMMENT ON CONSTRAINT mesh_orders_lines_travels ON public.orders IS 'No message can carry the JSON value null, where NULL says the same, a NUL, or half of a surrogate pair: neither an event nor a copy could have the row.';
+ALTER TABLE public.orders ADD CONSTRAINT mesh_orders_lines_payload CHECK ((pg_catalog.jsonb_typeof(lines::jsonb) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(lines::jsonb) = 'array' THEN pg_catalog.jsonb_array_length(lines::jsonb) >= 1 ELSE TRUE END)) NOT VALID;
 COMMENT ON CONSTRAINT mesh_orders_lines_payload ON public.orders IS 'An event tells of each row, and its payload takes no other value: see the event''s fields in mesh.yaml.';
 
 -- From here on each statement commits by itself, and works while others read and write. After a cut it is done again.
@@ -41,6 +43,7 @@ COMMENT ON CONSTRAINT mesh_orders_lines_payload ON public.orders IS 'An event te
 
 ALTER TABLE public.orders VALIDATE CONSTRAINT mesh_orders_qty_travels;
 ALTER TABLE public.orders VALIDATE CONSTRAINT mesh_orders_tags_travels;
+ALTER TABLE public.orders VALIDATE CONSTRAINT mesh_orders_lines_travels;
 ALTER TABLE public.orders VALIDATE CONSTRAINT mesh_orders_lines_payload;
 
 -- From here on all together, without a look at the rows.
@@ -84,4 +87,4 @@ $$;
 
 -- What the database is from here on: the next migration is made from it.
 -- model: {"service":"food","database":"food_db","whole":true}
--- model: {"table":"orders","checks":[{"name":"mesh_orders_qty_travels","columns":["qty"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_tags_travels","columns":["tags"],"condition":"mesh.is_list(\u0000)"},{"name":"mesh_orders_lines_payload","columns":["lines"],"condition":"(pg_catalog.jsonb_typeof(\u0000) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(\u0000) = 'array' THEN pg_catalog.jsonb_array_length(\u0000) >= 1 ELSE TRUE END)"}],"at":{"schema":"public","table":"orders"},"existing":true,"adopts":{"entity":"food.order","sendsFirstVersion":false},"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"27b0f8a61d2f"},"triggers":{"mesh_on_insert":"573e3dd03959","mesh_on_update":"3f5a553c2203","mesh_on_delete":"66892a018bbf","mesh_refuse_truncate":"d8c716a7ac93","mesh_refuse_key_change":"1aa609fbc8e1"}}
+-- model: {"table":"orders","checks":[{"name":"mesh_orders_qty_travels","columns":["qty"],"condition":"\u0000 BETWEEN -9007199254740991 AND 9007199254740991"},{"name":"mesh_orders_tags_travels","columns":["tags"],"condition":"mesh.is_list(\u0000)"},{"name":"mesh_orders_lines_travels","columns":["lines"],"condition":"mesh.is_document(\u0000, true)"},{"name":"mesh_orders_lines_payload","columns":["lines"],"condition":"(pg_catalog.jsonb_typeof(\u0000::jsonb) = 'array') AND (CASE WHEN pg_catalog.jsonb_typeof(\u0000::jsonb) = 'array' THEN pg_catalog.jsonb_array_length(\u0000::jsonb) >= 1 ELSE TRUE END)"}],"at":{"schema":"public","table":"orders"},"existing":true,"adopts":{"entity":"food.order","sendsFirstVersion":false},"key":{"name":"orders_pkey","columns":["order_id"]},"functions":{"mesh.on_orders":"183348249445"},"triggers":{"mesh_on_insert":"573e3dd03959","mesh_on_update":"3f5a553c2203","mesh_on_delete":"66892a018bbf","mesh_refuse_truncate":"d8c716a7ac93","mesh_refuse_key_change":"1aa609fbc8e1"}}
