@@ -87,7 +87,7 @@ export const databaseCodes = {
   ),
   "invalid-key": error(
     (p: { column: string; reason: string }) => `"${p.column}" cannot be a key: ${p.reason}`,
-    () => "a key is a nanoid, text, varchar, uuid, smallint, integer or bigint that is never null",
+    () => "a key is a nanoid, text, varchar, char, uuid, smallint, integer or bigint that is never null",
   ),
   "made-key": error(
     (p: { column: string; reason: string }) =>
