@@ -4,7 +4,7 @@ import { withClient } from "../database/transaction.js";
 import type { TableDefinition } from "../definition/table-definition.js";
 import { pause } from "../pause.js";
 import { tableSql } from "../repository/table-sql.js";
-import { DIGEST_FORM } from "../values/digests.js";
+import { BEGIN_DIGESTS, DIGEST_FORM } from "../values/digests.js";
 
 export interface AskedDigests {
   readonly text: string;
@@ -47,8 +47,7 @@ async function* tellDigests(pool: Pool, asked: AskedDigests): AsyncGenerator<str
 
 async function readDigests(pool: Pool, { text, entity }: AskedDigests): Promise<string> {
   return await withClient(pool, async (client) => {
-    // Room for a million rows to be joined with their versions.
-    await client.query("BEGIN READ ONLY; SET LOCAL work_mem = '64MB'");
+    await client.query(BEGIN_DIGESTS);
     const { rows } = await client.query<{ digests: string }>(text, [entity]);
     await client.query("COMMIT");
     return rows[0]?.digests ?? "";

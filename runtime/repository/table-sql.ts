@@ -108,14 +108,14 @@ function buildSql(table: TableDefinition, audience: Audience): TableSql {
       return `SELECT pg_catalog.row_to_json("$row")::text AS row FROM (SELECT ${versioned} FROM ${name} AS "$t"${join}${where([...conditions, ...living])}) AS "$row"`;
     },
     digests: (members, versionOf) => {
-      const found = members.flatMap((member) => {
+      const values = members.flatMap((member) => {
         const of = shown.find((one) => nameOf(one) === member);
-        return of === undefined ? [] : [{ member, value: wireExpression(of, column(of.name)) }];
+        return of === undefined ? [] : [wireExpression(of, column(of.name))];
       });
-      if (found.length < members.length) return undefined;
+      if (values.length < members.length) return undefined;
       const join = versionOf.parameter === undefined ? "" : versionJoin(id, versionOf.parameter);
       const from = `${name} AS "$t"${join}${where(living)}`;
-      return digestSql({ id, members: found, version: versionField(versionOf), from });
+      return digestSql({ id, values, version: versionField(versionOf), from });
     },
   };
 }

@@ -5,7 +5,7 @@ import type { CacheModel, ConsumerModel } from "../inbox/consumer-model.js";
 import { pause } from "../pause.js";
 import { messageOf } from "../text/error-message.js";
 import { wireExpression } from "../values/column-sql.js";
-import { type Digests, differences, digestSql, parseDigests } from "../values/digests.js";
+import { BEGIN_DIGESTS, type Digests, differences, digestSql, parseDigests } from "../values/digests.js";
 import { memberFilling } from "../values/field.js";
 import type { Run } from "./snapshot-run.js";
 import { openSource, type Source } from "./snapshot-source.js";
@@ -90,20 +90,18 @@ function digested({ key, columns, stamps }: CacheModel): CacheModel["columns"] {
 /** Of the rows and of all entities that are alive here: one without a row, or a row without a living entity, is the same as nothing. */
 async function readOurs(client: PoolClient, { scope }: ConsumerModel, cache: CacheModel): Promise<string> {
   const id = idSql(cache.key, '"$row"');
-  const members = digested(cache).map((column) => ({
-    member: memberFilling(column),
-    value: wireExpression(column, `"$row".${client.escapeIdentifier(column.name)}`),
-  }));
+  const values = digested(cache).map((column) =>
+    wireExpression(column, `"$row".${client.escapeIdentifier(column.name)}`),
+  );
   const text = digestSql({
     id: `coalesce(${id}, "$state".entity_id)`,
-    members,
+    values,
     version: '"$state".version',
     from: `${relationOf(cache.table)} AS "$row" FULL JOIN (
     SELECT entity_id, CASE WHEN versioned THEN version END AS version FROM mesh.applied
     WHERE entity = $1 AND NOT deleted AND (version IS NOT NULL OR stream_seq IS NOT NULL)) AS "$state" ON "$state".entity_id = ${id}`,
   });
-  // Room for a million rows to be joined with their states.
-  await client.query("BEGIN READ ONLY; SET LOCAL work_mem = '64MB'");
+  await client.query(BEGIN_DIGESTS);
   const { rows } = await client.query<{ digests: string }>(text, [scope]);
   await client.query("COMMIT");
   return rows[0]?.digests ?? "";
