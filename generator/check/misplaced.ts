@@ -1,5 +1,6 @@
 import { groupBy } from "../collections/group-by.js";
 import { onceFor } from "../collections/once.js";
+import { toldByRows } from "../language/carriers.js";
 import { covers, type Program } from "../language/program.js";
 import type { EventSymbol, TableSymbol } from "../language/symbols.js";
 import { foreignPatterns } from "./reach.js";
@@ -17,9 +18,7 @@ export function isUnpublished({ service, subject }: EventSymbol): boolean {
  */
 export const findMisplacedEvents = onceFor((program: Program): ReadonlyMap<EventSymbol, EventSymbol> => {
   const misplaced = new Map<EventSymbol, EventSymbol>();
-  const emitted = program.events.filter(
-    (event) => event.table !== undefined && event.id === undefined && !isUnpublished(event),
-  );
+  const emitted = toldByRows(program.events).filter((event) => !isUnpublished(event));
   for (const events of groupBy<TableSymbol | undefined, EventSymbol>(
     emitted,
     (event) => event.table,

@@ -112,11 +112,6 @@ export function namesOf(columns: readonly Pick<ColumnSymbol, "name">[]): string 
   return columns.map(({ name }) => name).join(", ");
 }
 
-/** The table that the events are emitted from; undefined where the owner is written by hand. */
-export function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
-  return events.find((event) => event.table !== undefined && event.id === undefined)?.table;
-}
-
 export interface PlacedTable {
   readonly table: TableSymbol;
   readonly database: DatabaseSymbol;

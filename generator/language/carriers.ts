@@ -56,10 +56,20 @@ export function fillingOf({ name, from }: ColumnSymbol, events: readonly EventSy
   const isTold = (field: string) => telling.some(({ fields }) => fields.has(field));
   const called = wireName(name, naming);
   const field = from?.value ?? [name, called].find(isTold) ?? fieldShowing(name, telling) ?? called;
-  const own = events.filter(({ table, id }) => table !== undefined && id === undefined);
+  const own = toldByRows(events);
   const sources = own.flatMap(({ fields }) => columnShown(fields.get(field)) ?? []);
   const column = sources[0] ?? (own.length > 0 ? name : undefined);
   return { field, column, member: column === undefined ? field : wireName(column, naming) };
+}
+
+/** Those that rows tell of themselves, not of an entity that they name. */
+export function toldByRows(events: readonly EventSymbol[]): readonly EventSymbol[] {
+  return events.filter(({ table, id }) => table !== undefined && id === undefined);
+}
+
+/** The table whose rows are the entity; undefined where the owner is written by hand. */
+export function sourceOf(events: readonly EventSymbol[]): TableSymbol | undefined {
+  return toldByRows(events)[0]?.table;
 }
 
 function fieldShowing(column: string, events: readonly EventSymbol[]): string | undefined {

@@ -1,12 +1,12 @@
 import { kindOf } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import { carriersOf, fieldsFor, fillingOf } from "../../language/carriers.js";
+import { carriersOf, fieldsFor, fillingOf, sourceOf } from "../../language/carriers.js";
 import type { ColumnConditionNode } from "../../language/grammar.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { checkColumnCondition } from "../column-conditions.js";
 import type { Rule } from "../rule.js";
-import { allTables, reportMissingColumn, sourceOf } from "../table-lookup.js";
+import { allTables, reportMissingColumn } from "../table-lookup.js";
 
 /**
  * The condition of a partial copy is one of columns that the owner fills, and each event that tells a part of it tells all: from

@@ -1,5 +1,5 @@
 import type { Report } from "../../diagnostics/report.js";
-import { fieldsFor, fillingOf } from "../../language/carriers.js";
+import { fieldsFor, fillingOf, sourceOf } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type {
   ColumnSymbol,
@@ -9,7 +9,7 @@ import type {
   TableSymbol,
 } from "../../language/symbols.js";
 import type { Rule } from "../rule.js";
-import { allTables, sourceOf } from "../table-lookup.js";
+import { allTables } from "../table-lookup.js";
 import { conditionEntries, type Kept, tellAll, tellEachValue } from "../told-rows.js";
 
 /**

@@ -1,6 +1,6 @@
 import { holdsAll } from "@meshwright/runtime/column-types";
 import type { Report } from "../../diagnostics/report.js";
-import { type FieldsFor, fieldsFor, fillingOf } from "../../language/carriers.js";
+import { type FieldsFor, fieldsFor, fillingOf, sourceOf } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type { ColumnSymbol, EventSymbol, TableSymbol } from "../../language/symbols.js";
 import { fieldFits } from "../fields.js";
@@ -17,7 +17,7 @@ export const checkCacheSource: Rule = (program, report) => {
         report("cache-reference", references.span, { table: table.name, column: column.name });
     }
     const events = program.entities.get(table.cacheOf.text)?.events ?? [];
-    const source = events.find((event) => event.table !== undefined)?.table;
+    const source = sourceOf(events);
     if (source !== undefined) checkAgainst(table, { source, events, program }, report);
   }
 };

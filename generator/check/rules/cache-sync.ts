@@ -1,10 +1,11 @@
 import type { Report } from "../../diagnostics/report.js";
+import { sourceOf } from "../../language/carriers.js";
 import type { Program } from "../../language/program.js";
 import type { ServiceSymbol, TableSymbol } from "../../language/symbols.js";
 import { findResource } from "../find-resource.js";
 import { reportUnknownService } from "../reach.js";
 import type { Rule } from "../rule.js";
-import { allTables, sourceOf } from "../table-lookup.js";
+import { allTables } from "../table-lookup.js";
 
 /** A snapshot comes from the entity's owner, from a path that serves the table behind its events. */
 export const checkCacheSync: Rule = (program, report) => {

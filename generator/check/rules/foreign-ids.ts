@@ -1,6 +1,7 @@
 import { type ColumnType, kindOf } from "@meshwright/runtime/column-types";
 import { groupBy } from "../../collections/group-by.js";
 import type { Report } from "../../diagnostics/report.js";
+import { sourceOf } from "../../language/carriers.js";
 import { covers, type Program } from "../../language/program.js";
 import type {
   ColumnSymbol,
@@ -11,7 +12,7 @@ import type {
 } from "../../language/symbols.js";
 import { singularName } from "../../model/names.js";
 import type { Rule } from "../rule.js";
-import { idType, sourceOf } from "../table-lookup.js";
+import { idType } from "../table-lookup.js";
 
 /**
  * Warns of a column that nothing happens to when an entity is deleted which its service hears, though its name is, or ends in, that of

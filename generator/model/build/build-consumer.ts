@@ -1,5 +1,6 @@
 import { syncDefaults } from "@meshwright/runtime/defaults";
 import { compareNames } from "../../collections/compare-names.js";
+import { sourceOf } from "../../language/carriers.js";
 import { targetOf } from "../../language/cascade-target.js";
 import { deliveryBlocks, resolveDelivery } from "../../language/delivery-settings.js";
 import { type Program, touches } from "../../language/program.js";
@@ -141,7 +142,7 @@ export function findSource(
   program: Program,
 ): Source | undefined {
   const owner = program.services.get(entity.service);
-  const table = entity.events.find((event) => event.table !== undefined && event.id === undefined)?.table;
+  const table = sourceOf(entity.events);
   if (owner === undefined || owner.external || table === undefined) return undefined;
   const paths = (owner.node?.get.http?.get.resources?.entries ?? [])
     .filter((resource) => resource.node?.value === table.name)

@@ -167,6 +167,35 @@ test("moving blocks of mesh.yaml changes nothing in the mesh", () => {
   );
 });
 
+test("a copy is held against its entity's rows, though an event that rows of another table tell of it stands first", () => {
+  const mesh = compile(`
+mesh: m
+services:
+  blog: { database: blog_db, publishes: [blog.*], http: { port: 3001, resources: { /api/posts: posts } } }
+  reader: { database: reader_db, subscribes: [blog.post.*] }
+databases:
+  blog_db:
+    tables:
+      posts: { columns: { post_id: { type: nanoid, key: true }, title: text } }
+      likes: { columns: { like_id: { type: nanoid, key: true }, post_id: text? } }
+  reader_db:
+    tables:
+      post_cache:
+        cache: blog.post
+        sync: { from: blog, get: /api/posts }
+        columns: { post_id: { type: nanoid, key: true }, title: text }
+subjects:
+  blog.post.{id}.liked: { event: PostLiked, emit: { table: likes, on: insert, id: post_id }, payload: { post_id: string? } }
+  blog.post.{id}.created: { event: PostCreated, emit: { table: posts, on: insert }, payload: { post_id: nanoid, title: string } }
+  blog.post.{id}.updated: { event: PostUpdated, emit: { table: posts, on: update }, payload: { post_id: nanoid, title: string } }
+  blog.post.{id}.deleted: { event: PostDeleted, emit: { table: posts, on: delete }, payload: { post_id: nanoid } }
+`);
+  expect(find(mesh.services, "reader").consumers[0]).toMatchObject({
+    entity: "blog.post",
+    cache: "post_cache",
+  });
+});
+
 describe("the language beyond the reference mesh", () => {
   const external = `
 mesh: m
