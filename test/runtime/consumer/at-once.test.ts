@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { applyAtOnce, prepareBatch } from "../../../runtime/consumer/batch.js";
-import type { BatchContext } from "../../../runtime/consumer/batch-context.js";
-import { createMutex } from "../../../runtime/database/mutex.js";
-import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { parseMessage } from "../../../runtime/inbox/parse.js";
+import { batchContext, receivedBy } from "../../support/batch-context.js";
 import { openRig, type Rig } from "../../support/consumer-rig.js";
-import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { deliver, type Sent, userConsumer } from "../../support/user-consumer.js";
 
@@ -33,25 +29,12 @@ describe("a batch that is one statement", () => {
   });
 
   async function apply(sent: readonly Sent[], { offset = 0, deferred = [] as readonly string[] } = {}) {
-    const context: BatchContext = {
-      model: buildModel(userConsumer()),
-      logger: silent,
-      origin: "event",
-      pool: rig.pool,
-      tally: { applied: 0, stale: 0, deadLetters: 0 },
-      exclusively: createMutex(),
-      onTasks: () => undefined,
-      onPlaceholder: () => undefined,
-      onTrouble: () => undefined,
-      signal: new AbortController().signal,
+    const context = {
+      ...batchContext(rig.pool, userConsumer()),
       deferredUntil: new Map(deferred.map((id) => [id, Date.now() + 60_000])),
     };
     const deliveries = sent.map(deliver);
-    const received = deliveries.map((delivery) => ({
-      delivery,
-      seq: delivery.seq,
-      parsed: parseMessage(context.model, delivery, delivery.seq),
-    }));
+    const received = receivedBy(context, deliveries);
     const prepared = prepareBatch(context, offset, received);
     if (prepared === undefined) throw new Error("the batch is not one statement");
     const { outcome, settle } = await applyAtOnce(context, received, prepared);

@@ -5,12 +5,10 @@ import { applyAtOnce, prepareBatch, processBatch } from "../../../runtime/consum
 import type { BatchContext } from "../../../runtime/consumer/batch-context.js";
 import { listDeadLetters, redriveDeadLetter } from "../../../runtime/consumer/dead-letters.js";
 import { readPendingRetries } from "../../../runtime/consumer/retries.js";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import type { ConsumerDefinition } from "../../../runtime/definition/consumer-definition.js";
 import type { Tx } from "../../../runtime/definition/hook-definition.js";
-import { buildModel } from "../../../runtime/inbox/consumer-model.js";
 import { createInsertThrottle } from "../../../runtime/inbox/insert-throttle.js";
-import { parseMessage } from "../../../runtime/inbox/parse.js";
+import { batchContext, receivedBy } from "../../support/batch-context.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import {
@@ -38,29 +36,11 @@ beforeEach(async () => {
   await pool.query("INSERT INTO mesh.subscription (durable, stream) VALUES ('compute_auth_user', 'AUTH')");
 });
 
-function contextOf(definition: ConsumerDefinition): BatchContext {
-  return {
-    model: buildModel(definition),
-    logger: silent,
-    origin: "event",
-    pool,
-    tally: { applied: 0, stale: 0, deadLetters: 0 },
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
-    onTrouble: () => undefined,
-    signal: new AbortController().signal,
-    deferredUntil: new Map(),
-  };
-}
+const contextOf = (definition: ConsumerDefinition) => batchContext(pool, definition);
 
 async function runBatch(context: BatchContext, sent: readonly Sent[]): Promise<readonly TestDelivery[]> {
   const deliveries = sent.map(deliver);
-  const received = deliveries.map((delivery) => ({
-    delivery,
-    seq: delivery.seq,
-    parsed: parseMessage(context.model, delivery, delivery.seq),
-  }));
+  const received = receivedBy(context, deliveries);
   const prepared = prepareBatch(context, 0, received);
   const { outcome, settle } =
     prepared === undefined

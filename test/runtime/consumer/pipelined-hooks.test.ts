@@ -4,11 +4,8 @@ import Cursor from "pg-cursor";
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from "vitest";
 import { processBatch } from "../../../runtime/consumer/batch.js";
 import type { BatchContext } from "../../../runtime/consumer/batch-context.js";
-import { createMutex } from "../../../runtime/database/mutex.js";
 import type { HandlerContext } from "../../../runtime/definition/hook-definition.js";
-import { buildModel } from "../../../runtime/inbox/consumer-model.js";
-import { parseMessage } from "../../../runtime/inbox/parse.js";
-import { silent } from "../../support/loggers.js";
+import { batchContext, receivedBy } from "../../support/batch-context.js";
 import {
   createPool,
   createServiceDatabase,
@@ -66,21 +63,8 @@ function hooked(hook: (call: Call) => Promise<unknown>): Hooked {
   return counted;
 }
 
-function contextOf(hook: never): BatchContext {
-  return {
-    model: buildModel(userConsumer({ hooks: { created: hook, updated: hook } })),
-    logger: silent,
-    origin: "event",
-    pool,
-    tally: { applied: 0, stale: 0, deadLetters: 0 },
-    exclusively: createMutex(),
-    onTasks: () => undefined,
-    onPlaceholder: () => undefined,
-    onTrouble: () => undefined,
-    signal: new AbortController().signal,
-    deferredUntil: new Map(),
-  };
-}
+const contextOf = (hook: never) =>
+  batchContext(pool, userConsumer({ hooks: { created: hook, updated: hook } }));
 
 /** One event of each of so many entities. */
 async function applyOf(context: BatchContext, prefix: string): Promise<readonly TestDelivery[]> {
@@ -93,12 +77,7 @@ async function applyOf(context: BatchContext, prefix: string): Promise<readonly 
 }
 
 async function run(context: BatchContext, deliveries: readonly TestDelivery[]) {
-  const received = deliveries.map((delivery) => ({
-    delivery,
-    seq: delivery.seq,
-    parsed: parseMessage(context.model, delivery, delivery.seq),
-  }));
-  await processBatch(context, received, new Map());
+  await processBatch(context, receivedBy(context, deliveries), new Map());
   return deliveries;
 }
 
