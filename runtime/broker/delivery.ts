@@ -3,6 +3,12 @@ import { readAckSubject } from "./ack-subject.js";
 import type { Delivery } from "./broker.js";
 import { type InFlight, timeOf } from "./in-flight.js";
 
+/** Hands a message back; the broker redelivers it after the delay. */
+export function nakAfter(delayMs: number): Uint8Array {
+  const delay = Math.max(0, Math.round(delayMs * 1_000_000));
+  return Buffer.from(`-NAK {"delay":${delay}}`);
+}
+
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
 const TERM = Buffer.from("+TERM");
@@ -57,9 +63,7 @@ export class PulledMessage implements Delivery {
   }
 
   nak(delayMs: number): void {
-    const delay = Math.max(0, Math.round(delayMs * 1_000_000));
-    if (this.settle(Buffer.from(`-NAK {"delay":${delay}}`)))
-      this.inFlight.postpone(delayMs, this.nanoseconds);
+    if (this.settle(nakAfter(delayMs))) this.inFlight.postpone(this.seq, delayMs, this.nanoseconds);
   }
 
   term(): void {

@@ -3,7 +3,7 @@ export interface InFlight {
   /** It is settled. */
   end(seq: number): void;
   /** It was handed back with a delay: it comes to nobody until then, and counts as outstanding. */
-  postpone(delayMs: number, nanoseconds: string): void;
+  postpone(seq: number, delayMs: number, nanoseconds: string): void;
 }
 
 /** Messages that were delivered to one pull subscription. */
@@ -14,6 +14,8 @@ export interface InFlightMessages {
   has(seq: number): boolean;
   /** Those, and the postponed ones that are not due again. */
   outstanding(): number;
+  /** Postponed ones that did not come again here, nor can have come after the ack wait, with what is left of their delay in ms. */
+  postponed(): ReadonlyMap<number, number>;
   /** When the stream stored the oldest of those; undefined where there is none. */
   oldest(): Date | undefined;
 }
@@ -24,7 +26,7 @@ interface Postponed {
   readonly nanoseconds: string;
 }
 
-/** Entries above which those that are due again are dropped. */
+/** Entries above which those are dropped that the broker has redelivered. */
 const POSTPONED_KEPT = 1_000;
 
 /** A time as JetStream writes it. */
@@ -36,29 +38,34 @@ export function timeOf(nanoseconds: string): Date {
  * All messages share one `InFlight`: there are tens of thousands a second, and it only counts. First deliveries only rise, in sequence
  * and in time, so the oldest of these is the first in a map, which keeps the order of insertion; redelivered ones stand apart.
  */
-export function trackInFlight(): InFlightMessages {
+export function trackInFlight(ackWaitMs: number): InFlightMessages {
   const rising = new Map<number, string>();
   const redelivered = new Map<number, string>();
   let highest = 0;
-  let postponed: Postponed[] = [];
+  const postponed = new Map<number, Postponed>();
   let limit = POSTPONED_KEPT;
-  const dropDue = () => {
-    if (postponed.length === 0) return;
+  /** The broker has redelivered these, to whomever. */
+  const dropOld = (now: number) => {
+    for (const [seq, { until }] of postponed) if (until + ackWaitMs <= now) postponed.delete(seq);
+    limit = Math.max(POSTPONED_KEPT, 2 * postponed.size);
+  };
+  const notDue = () => {
     const now = performance.now();
-    postponed = postponed.filter(({ until }) => until > now);
-    limit = Math.max(POSTPONED_KEPT, 2 * postponed.length);
+    return [...postponed.values()].filter(({ until }) => until > now);
   };
   const inFlight: InFlight = {
     end: (seq) => {
       if (!rising.delete(seq)) redelivered.delete(seq);
     },
-    postpone: (delayMs, nanoseconds) => {
-      postponed.push({ until: performance.now() + delayMs, nanoseconds });
-      if (postponed.length > limit) dropDue();
+    postpone: (seq, delayMs, nanoseconds) => {
+      const now = performance.now();
+      postponed.set(seq, { until: now + delayMs, nanoseconds });
+      if (postponed.size > limit) dropOld(now);
     },
   };
   return {
     begin: (seq, nanoseconds) => {
+      if (postponed.size > 0) postponed.delete(seq);
       if (rising.size === 0 || seq > highest) {
         rising.set(seq, nanoseconds);
         highest = seq;
@@ -66,19 +73,20 @@ export function trackInFlight(): InFlightMessages {
       return inFlight;
     },
     has: (seq) => rising.has(seq) || redelivered.has(seq),
-    outstanding: () => {
-      dropDue();
-      return rising.size + redelivered.size + postponed.length;
+    outstanding: () => rising.size + redelivered.size + notDue().length,
+    postponed: () => {
+      const now = performance.now();
+      dropOld(now);
+      return new Map([...postponed].map(([seq, { until }]) => [seq, Math.max(0, until - now)]));
     },
     oldest: () => {
-      dropDue();
       let [oldest] = rising.values();
       // Of equal length until the year 2286, so they compare as texts do.
       const older = (time: string) => {
         if (oldest === undefined || time < oldest) oldest = time;
       };
       for (const time of redelivered.values()) older(time);
-      for (const { nanoseconds } of postponed) older(nanoseconds);
+      for (const { nanoseconds } of notDue()) older(nanoseconds);
       return oldest === undefined ? undefined : timeOf(oldest);
     },
   };

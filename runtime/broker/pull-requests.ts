@@ -38,6 +38,8 @@ export interface Pulls {
   ask(): void;
   /** Leaves the inbox, and pulls into a new one. */
   renew(): void;
+  /** The connection is lost: with the next one nothing may come of a former pull. */
+  abandon(): void;
   /** To be called regularly: pulls more, or reports a broker that has been silent for 2.5 s. */
   poll(now: number): void;
   /** The silence up to now was ours: it does not count. */
@@ -116,6 +118,12 @@ export function openPulls(options: PullOptions): Pulls {
   return {
     ask,
     renew,
+    abandon() {
+      // The client would subscribe to it again.
+      if (inbox && !inbox.isClosed()) inbox.unsubscribe();
+      inbox = undefined;
+      asked = 0;
+    },
     poll(now) {
       if (asked > 0 && now - heardAt > SILENCE_MS) onTrouble("the broker is silent");
       else ask();

@@ -6,6 +6,7 @@ import type { Connection } from "./connection.js";
 import { PulledMessage } from "./delivery.js";
 import { trackInFlight } from "./in-flight.js";
 import { createLivenessCheck } from "./liveness-check.js";
+import { createLostDeliveries } from "./lost-deliveries.js";
 import { createPrefetchBuffer } from "./prefetch-buffer.js";
 import { openPulls, PULL_EXPIRES_MS } from "./pull-requests.js";
 import { createUndelivered } from "./undelivered.js";
@@ -30,13 +31,15 @@ export interface PullSubscriptionOptions {
 export function openPullSubscription(options: PullSubscriptionOptions): PullSubscription {
   const { connection, plan } = options;
   const buffer = createPrefetchBuffer();
-  const inFlight = trackInFlight();
+  const inFlight = trackInFlight(plan.ackWaitSeconds * 1_000);
+  const lost = createLostDeliveries({ ...options, inFlight, isOver: () => stopped });
   let stopped = false;
   const liveness = createLivenessCheck({ ...options, onRetry: () => pulls.renew(), onGone: buffer.wake });
   const isOver = () => stopped || liveness.gone() !== undefined;
   const receive = (message: Msg, reply: string, now: number) => {
     liveness.pass();
     const pulled = new PulledMessage(message, reply, now, inFlight.begin);
+    lost.received(pulled, reply);
     if (stopped) pulled.handBack();
     else buffer.add(pulled);
     return pulled.body;
@@ -45,7 +48,7 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
     ...options,
     waiting: () => buffer.count,
     isOver,
-    isBackingOff: liveness.isBackingOff,
+    isBackingOff: () => liveness.isBackingOff() || lost.isHandingBack(),
     onMessage: receive,
     onTrouble: liveness.start,
     onEnded: (reply) => undelivered.behind(reply),
@@ -63,7 +66,8 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
     pulls.poll(now);
   });
   const stopStatus = connection.onStatus((status) => {
-    if (status.kind === "connected") pulls.renew();
+    if (status.kind === "disconnected") pulls.abandon();
+    if (status.kind === "connected") void lost.handBack().then(pulls.renew);
   });
   pulls.renew();
 

@@ -20,7 +20,7 @@ import { eventDefinition } from "../../support/event-definition.js";
 import { silent } from "../../support/loggers.js";
 import { waitFor } from "../../support/servers.js";
 import { defineService } from "../../support/service-definition.js";
-import { startTcpProxy } from "../../support/tcp-proxy.js";
+import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.js";
 
 /*
  * A service without a database on a real broker: order, back-off, attempts and dead letters, with nothing but the broker to
@@ -34,6 +34,7 @@ let broker: Broker;
 let letters: DeadLetterStream;
 let heard: string[];
 const running: RunningConsumer[] = [];
+const fars: (() => Promise<void>)[] = [];
 beforeEach(async () => {
   rig = await openRig();
   broker = await rig.connect();
@@ -43,6 +44,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const consumer of running.splice(0)) await consumer.stop();
+  for (const end of fars.splice(0)) await end();
   await rig.manager.streams.delete(letters.definition.name).catch(() => false);
   await rig.close();
 });
@@ -294,53 +296,179 @@ test("a durable that is deleted is made again, and what the stream still has is 
   expect(heard).toEqual(["a 1", "a 2", "a 1", "a 2"]);
 });
 
-test("while the broker is away a hook runs to its end, its message comes again, and what came meanwhile follows", async () => {
+interface Far {
+  readonly broker: Broker;
+  readonly proxy: TcpProxy;
+  /** Whatever the broker sends from now on reaches nobody, and with `restore` the connection ends. */
+  swallow(): void;
+  restore(): Promise<void>;
+}
+
+/** A broker behind a proxy, for as long as the test runs. */
+async function openFar(): Promise<Far> {
   const { hostname: host, port } = new URL(inject("nats"));
   const proxy = await startTcpProxy({ host, port: Number(port) });
   const far = await connectJetStream({ url: `nats://${host}:${proxy.port}`, name: "far", logger: silent });
-  try {
-    let begun = 0;
-    let goOn: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    const consumer = startStatelessConsumer({
-      broker: far,
-      definition: courier(
-        hearing(async (line) => {
-          begun += 1;
-          if (line === "a 1") await gate;
-        }),
-        { ackWaitSeconds: 2 },
-      ),
-      letters: openDeadLetterStream(far, letters.definition),
-      logger: silent,
-      watchMs: 200,
-    });
-    running.push(consumer);
-    await waitFor(() => rig.settled(DURABLE), { what: "the durable", timeoutMs: 30_000 });
-    await versions("a", 2);
-    await waitFor(() => begun === 1, { what: "the hook" });
-    await proxy.close();
-    await versions("b", 2);
-    await waitFor(() => !consumer.stats().connected, { what: "the consumer to miss the broker" });
-    goOn();
-    await waitFor(() => heard.includes("a 1"), { what: "the end of the hook" });
-    await proxy.reopen();
-    await waitFor(() => heard.includes("b 2") && rig.settled(DURABLE), {
-      what: "every message",
-      timeoutMs: 30_000,
-    });
-    const first = (id: string) => [...new Set(heard)].filter((line) => line.startsWith(id));
-    expect([first("a"), first("b")]).toEqual([
-      ["a 1", "a 2"],
-      ["b 1", "b 2"],
-    ]);
-    expect(heard.filter((line) => line === "a 1").length).toBeGreaterThan(1);
-    expect(await letters.list()).toEqual([]);
-    await running.pop()?.stop();
-  } finally {
+  const end = async () => {
     await far.close();
     await proxy.close();
+  };
+  fars.push(end);
+  return {
+    broker: far,
+    proxy,
+    swallow: () => proxy.setWeather({ silent: "down" }),
+    async restore() {
+      const lost = new Promise<void>((resolve) => {
+        const stop = far.onStatus(({ kind }) => {
+          if (kind === "disconnected") resolve(stop());
+        });
+      });
+      proxy.cut();
+      proxy.setWeather({});
+      await lost;
+      await waitFor(() => far.connected(), { what: "the broker to be back" });
+    },
+  };
+}
+
+function startFar({ broker: far }: Far, definition: StatelessConsumerDefinition): RunningConsumer {
+  const own = openDeadLetterStream(far, letters.definition);
+  const consumer = startStatelessConsumer({
+    broker: far,
+    definition,
+    letters: own,
+    logger: silent,
+    watchMs: 200,
+  });
+  running.push(consumer);
+  return consumer;
+}
+
+const delivered = async () => (await rig.manager.consumers.info(rig.stream, DURABLE)).delivered.consumer_seq;
+
+test("what was delivered into a lost connection is handled first, without waiting for the ack wait", async () => {
+  const far = await openFar();
+  startFar(far, courier(hearing()));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("a", 1);
+  await settled();
+  far.swallow();
+  await versions("b", 2);
+  await waitFor(async () => (await delivered()) === 3, { what: "the broker to deliver both into nothing" });
+  await far.restore();
+  await rig.say({ id: "b", action: "updated", version: 3 });
+  await waitFor(() => heard.includes("b 3"), { what: "the last one" });
+  await settled();
+  expect(heard).toEqual(["a 1", "b 1", "b 2", "b 3"]);
+});
+
+test("an event whose next attempt was delivered into a lost connection is still tried before later ones of its entity", async () => {
+  const far = await openFar();
+  let tries = 0;
+  const hook: Hook = (line) => {
+    if (line !== "a 1") return;
+    tries += 1;
+    if (tries === 1) throw new Error("not yet");
+  };
+  const consumer = startFar(far, courier(hearing(hook), { backoffSeconds: [1] }));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("a", 1);
+  await waitFor(() => consumer.stats().attemptsWaiting === 1, { what: "the first attempt to be put off" });
+  far.swallow();
+  await waitFor(async () => (await delivered()) === 2, {
+    what: "the broker to deliver the second into nothing",
+  });
+  await far.restore();
+  await rig.say({ id: "a", action: "updated", version: 2 });
+  await waitFor(() => heard.includes("a 2"), { what: "the later event" });
+  expect(heard).toEqual(["a 1", "a 2"]);
+});
+
+test("where other replicas have messages in hand, a lost connection has none of them handled twice", async () => {
+  const far = await openFar();
+  const begun: string[] = [];
+  const hook: Hook = async (line) => {
+    begun.push(line);
+    if (line.startsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 5_000));
+  };
+  startFar(far, courier(hearing(hook)));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("a", 3);
+  await settled();
+  await far.proxy.close();
+  start(courier(hearing(hook)));
+  await Promise.all([versions("slow", 1), versions("other", 1)]);
+  await waitFor(() => heard.includes("other 1") && begun.length === 5, {
+    what: "the other replica to take both",
+  });
+  await far.proxy.reopen();
+  await waitFor(() => heard.includes("slow 1"), { what: "the end of the hook" });
+  await settled();
+  expect(begun.toSorted()).toEqual(["a 1", "a 2", "a 3", "other 1", "slow 1"]);
+});
+
+test("nor where such a replica asks for nothing, since it has its hands full", async () => {
+  const far = await openFar();
+  startFar(far, courier(hearing()));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable" });
+  await versions("first", 1);
+  await settled();
+  const other = await rig.nats.jetstream().consumers.get(rig.stream, DURABLE);
+  const taken = other.next({ expires: 10_000 });
+  for (let version = 1; heard.length === version; version += 1) {
+    await rig.say({ id: "a", action: "updated", version });
+    await Promise.race([taken, waitFor(() => heard.length > version, { what: "it" })]);
   }
+  (await taken)?.ack();
+  await versions("b", 2);
+  await waitFor(() => heard.includes("b 2"), { what: "what follows the other's" });
+  await far.proxy.close();
+  await waitFor(async () => (await other.info()).num_waiting === 0, {
+    what: "the broker to miss the connection",
+  });
+  const held = other.next({ expires: 10_000 });
+  await versions("held", 1);
+  await held;
+  const before = await delivered();
+  await far.proxy.reopen();
+  await waitFor(() => far.broker.connected(), { what: "the broker to be back" });
+  await versions("c", 1);
+  await waitFor(() => heard.includes("c 1"), { what: "what came afterwards" });
+  expect(await delivered()).toBe(before + 1);
+  (await held)?.ack();
+});
+
+test("while the broker is away a hook runs to its end, its message comes again, and what came meanwhile follows", async () => {
+  const far = await openFar();
+  let begun = 0;
+  let goOn: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const hook: Hook = async (line) => {
+    begun += 1;
+    if (line === "a 1") await gate;
+  };
+  const consumer = startFar(far, courier(hearing(hook), { ackWaitSeconds: 2 }));
+  await waitFor(() => rig.settled(DURABLE), { what: "the durable", timeoutMs: 30_000 });
+  await versions("a", 2);
+  await waitFor(() => begun === 1, { what: "the hook" });
+  await far.proxy.close();
+  await versions("b", 2);
+  await waitFor(() => !consumer.stats().connected, { what: "the consumer to miss the broker" });
+  goOn();
+  await waitFor(() => heard.includes("a 1"), { what: "the end of the hook" });
+  await far.proxy.reopen();
+  await waitFor(() => heard.includes("b 2") && rig.settled(DURABLE), {
+    what: "every message",
+    timeoutMs: 30_000,
+  });
+  const first = (id: string) => [...new Set(heard)].filter((line) => line.startsWith(id));
+  expect([first("a"), first("b")]).toEqual([
+    ["a 1", "a 2"],
+    ["b 1", "b 2"],
+  ]);
+  expect(heard.filter((line) => line === "a 1").length).toBeGreaterThan(1);
+  expect(await letters.list()).toEqual([]);
 }, 90_000);

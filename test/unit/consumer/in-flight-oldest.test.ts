@@ -6,7 +6,7 @@ const seconds = (time: Date | undefined) => time && time.getTime() / 1000 - 1_70
 
 describe("the oldest message in flight", () => {
   it("is the first one that is not settled, in whichever order they are settled", () => {
-    const messages = trackInFlight();
+    const messages = trackInFlight(30_000);
     const [one, two, three] = [1, 2, 3].map((seq) => messages.begin(seq, at(seq)));
     two?.end(2);
     expect(seconds(messages.oldest())).toBe(1);
@@ -19,11 +19,11 @@ describe("the oldest message in flight", () => {
   });
 
   it("may be one that was redelivered behind newer ones, or is postponed", () => {
-    const messages = trackInFlight();
+    const messages = trackInFlight(30_000);
     messages.begin(8, at(8));
     const again = messages.begin(2, at(2));
     expect(seconds(messages.oldest())).toBe(2);
-    again.postpone(60_000, at(2));
+    again.postpone(2, 60_000, at(2));
     again.end(2);
     expect(messages.has(2)).toBe(false);
     expect(messages.outstanding()).toBe(2);
