@@ -9,7 +9,7 @@ export interface GuardedColumn {
   readonly column: string;
   /** `auth.user`: whose ids the column holds. */
   readonly entities: readonly string[];
-  /** Rows wait for a hook before a rule deletes them: their tasks end with them. */
+  /** Rows wait for a hook before a rule deletes them: their tasks end with them, also where a later row has the key. */
   readonly hasTasks: boolean;
 }
 

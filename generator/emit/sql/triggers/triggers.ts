@@ -1,5 +1,5 @@
 import { factsOf, kindOf } from "@meshwright/runtime/column-types";
-import { columnText, idText, keyArgument, rowLives } from "../../../migrations/row-sql.js";
+import { columnText, idText, keyArgument, keyList, rowLives } from "../../../migrations/row-sql.js";
 import { identifier, objectName, ownPrefix, relation } from "../../../migrations/sql-names.js";
 import type { Trigger, TriggerFunction, Triggers } from "../../../migrations/trigger-definitions.js";
 import type { Database, Event, Mesh, Operation, Table } from "../../../model/mesh.js";
@@ -12,7 +12,7 @@ import { createdText, placesRead } from "./created-text.js";
 import { emissionViews } from "./emissions.js";
 import { type GuardedColumn, guardedColumns } from "./guards.js";
 import { dueFunctions, scheduleViews, timedEvents } from "./moments.js";
-import { eventsOf, type Occasion, occasionsOf } from "./occasions.js";
+import { eventsOf, type Occasion, occasionsOf, occasionTerms } from "./occasions.js";
 import { shownTypes } from "./payload.js";
 import { refusalViews } from "./refusals.js";
 
@@ -59,7 +59,26 @@ interface WatchedTable {
 
 /** An update of a guarded column is seen row by row: hardly any update touches one. */
 function isWatched({ table, events, guards }: WatchedTable, operation: Operation): boolean {
-  return hasEvents(events, table, operation) || (operation === "insert" && guards.length > 0);
+  const hasTasks = guards.some((guard) => guard.hasTasks);
+  return (
+    hasEvents(events, table, operation) ||
+    (operation === "insert" && guards.length > 0) ||
+    (hasTasks && rowsThatBegin(table, operation).length > 0)
+  );
+}
+
+/** SQL: the rows that such a statement inserts or brings back; empty where there can be none. */
+function rowsThatBegin(
+  table: Table,
+  operation: Operation,
+): readonly { readonly row: string; readonly from: string }[] {
+  if (operation === "insert") return [{ row: "added", from: "new_rows AS added" }];
+  return occasionsOf(table, operation)
+    .filter(({ means }) => means === "insert")
+    .map((occasion) => ({
+      row: "after",
+      from: `old_rows AS before JOIN new_rows AS after USING (${keyList(table)}) WHERE ${occasionTerms(table, occasion).join(" AND ")}`,
+    }));
 }
 
 /** Events at a time follow from every change of their rows: each may move the moment. */
@@ -137,6 +156,7 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
     occasion,
     emitted: eventsOf(events, occasion),
   }));
+  const beginnings = guards.some(({ hasTasks }) => hasTasks) ? rowsThatBegin(table, operation) : [];
   return {
     gone: occasions.some(({ occasion }) => mayFall(table, occasion)) ? [idText(table, "after")] : [],
     guards:
@@ -150,10 +170,11 @@ function branchView({ mesh, table, events, guards }: WatchedTable, operation: Op
             })),
           )
         : [],
-    replaced:
-      operation === "insert" && guards.some(({ hasTasks }) => hasTasks)
-        ? [{ table: literal(table.name), id: idText(table, "added") }]
-        : [],
+    replaced: beginnings.map(({ row, from }) => ({
+      table: literal(table.name),
+      id: idText(table, row),
+      from,
+    })),
     refusals: occasions.flatMap(({ occasion, emitted }) =>
       emitted.flatMap((event) => refusalViews(event, { mesh, table, occasion })),
     ),
