@@ -195,6 +195,7 @@ test("two meshes are compared by their models and by what would be emitted; noth
     "flow",
     "migrations",
     "emit/sql",
+    "rules",
     "language/words",
     "model",
     "templates",

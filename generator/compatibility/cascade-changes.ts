@@ -63,10 +63,24 @@ function cascadeChange(
     message: `on ${on} ${service.name} ${says}`,
     concerns,
     parties: partiesOf(service.name, concerns, mesh),
+    ...(kind === "cascade-added" &&
+      isNewColumn(service, { table, column }, meshes) && { class: "compatible" }),
     ...(service.database !== undefined && {
       rows: { database: service.database, tables: [table], columns: [column] },
     }),
   });
+}
+
+/** No row that was there before holds an id in it. */
+function isNewColumn(
+  { database }: Service,
+  { table, column }: Pick<Cascade, "table" | "column">,
+  { former }: Meshes,
+): boolean {
+  const { kept, added } = former.tables(database ?? "");
+  const pair = kept.find(({ next }) => next.name === table);
+  if (pair === undefined) return added.some(({ name }) => name === table);
+  return former.columns(pair).added.some(({ name }) => name === column);
 }
 
 /** Those who hear what follows from deleted rows. */

@@ -84,8 +84,17 @@ export const deployOrders = {
     first: "publisher",
     text: ({ owner, others, kept }: Parties) => [
       `${owner} sends the new form beside the old one`,
-      `${others} read the new one`,
+      `the new one is read by ${others}`,
       `the old one goes, once no older event is left${kept}`,
+    ],
+  },
+  "show-both": {
+    releases: 3,
+    first: "publisher",
+    text: ({ owner, others }: Parties) => [
+      `${owner} shows the new form beside the old one`,
+      `the new one is read by ${others}`,
+      "the old one goes",
     ],
   },
   "expand-contract-rows": {
@@ -118,7 +127,7 @@ export const deployOrders = {
     first: "owner",
     text: ({ owner, others }: Parties) => [
       `${owner} has the new table beside the old one, and writes both`,
-      `${owner} and ${others} read the new one, and rows of before are copied`,
+      `the new one is read by ${owner} and ${others}, and rows of before are copied`,
       "the old one goes",
     ],
   },
@@ -143,7 +152,7 @@ export const deployOrders = {
     first: "publisher",
     text: ({ owner, others }: Parties) => [
       `${owner} serves it under both paths`,
-      `${others} ask under the new one`,
+      `the new one is asked by ${others}`,
       "the old one goes",
     ],
   },

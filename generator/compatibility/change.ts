@@ -40,6 +40,8 @@ export interface DeploymentPart {
   readonly order: DeployOrder;
   readonly owner: string;
   readonly others: readonly string[];
+  /** As sentences call them. */
+  readonly parties: Parties;
   /** One for each release. */
   readonly texts: readonly string[];
 }
@@ -100,7 +102,6 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
   const isUnheard = concerns.length === 0 && (said === "breaking-consumer" || kind === "event-added");
   const isHarmless = isUnheard || finding.class === "compatible";
   const order = isHarmless ? "any" : (finding.order ?? facts.order);
-  const { first, releases } = deployOrders[order];
   const parties = { owner: "the owner", others: "its readers", kept: "", ...finding.parties };
   return {
     kind,
@@ -111,15 +112,31 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
     subject: finding.subject,
     message,
     concerns,
-    deployment: { first, releases, steps: stepsOf(order, parties) },
-    part: {
-      order,
-      owner: parties.owner,
-      texts: deployOrders[order].text(parties),
-      others: [...new Set(concerns.map(({ service }) => service))].filter((name) => name !== parties.owner),
-    },
+    ...deployed(order, parties, concerns),
     safe: isHarmless ? undefined : (finding.safe ?? facts.safe),
     rows,
     statements: [],
   };
+}
+
+function deployed(
+  order: DeployOrder,
+  parties: Parties,
+  concerns: readonly Concern[],
+): Pick<Change, "deployment" | "part"> {
+  const { first, releases, text } = deployOrders[order];
+  const { owner } = parties;
+  const others = [...new Set(concerns.map(({ service }) => service))].filter((name) => name !== owner);
+  return {
+    deployment: { first, releases, steps: stepsOf(order, parties) },
+    part: { order, owner, others, parties, texts: text(parties) },
+  };
+}
+
+/** The same change where it concerns more than was known. */
+export function concerning(change: Change, concerns: readonly Concern[]): Change {
+  const { order, owner, parties } = change.part;
+  const others = [...new Set(concerns.map(({ service }) => service))].filter((name) => name !== owner);
+  const said = { ...parties, ...(others.length > 0 && { others: others.join(", ") }) };
+  return { ...change, concerns, ...deployed(order, said, concerns) };
 }

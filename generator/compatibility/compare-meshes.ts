@@ -5,7 +5,7 @@ import type { HookReads } from "../flow/hook-reads.js";
 import type { Mesh } from "../model/mesh.js";
 import type { Templates } from "../templates.js";
 import { compareCalls } from "./call-changes.js";
-import { type Change, changeOf } from "./change.js";
+import { type Change, changeOf, concerning } from "./change.js";
 import { classNames } from "./change-class.js";
 import { compareDatabases } from "./database-changes.js";
 import { compareEvents } from "./event-changes.js";
@@ -71,11 +71,12 @@ function compareNames({ name: was }: Mesh, { name }: Mesh): readonly Change[] {
 
 /** What several events of an entity have in common, or all payloads that use a type, is told of once. */
 function joinSubjects(changes: readonly Change[]): readonly Change[] {
-  const groups = groupBy(changes, ({ kind, class: of, subject, message, concerns, path }) =>
-    subject === undefined || path[0] === "types"
-      ? JSON.stringify([kind, path, subject === undefined ? message : ""])
-      : JSON.stringify([kind, of, message, concerns, String(path[1]).replace(/\.[^.]*$/, "")]),
-  );
+  const groups = groupBy(changes, ({ kind, class: of, subject, message, concerns, path, part }) => {
+    if (subject === undefined) return JSON.stringify([kind, path, message]);
+    // Each owner deploys by itself.
+    if (path[0] === "types") return JSON.stringify([kind, of, path, part.owner]);
+    return JSON.stringify([kind, of, message, concerns, String(path[1]).replace(/\.[^.]*$/, "")]);
+  });
   return [...groups.values()].flatMap(([first, ...others]) => {
     if (first === undefined) return [];
     const subjects = [first, ...others].flatMap(({ subject }) => subject ?? []);
@@ -83,11 +84,19 @@ function joinSubjects(changes: readonly Change[]): readonly Change[] {
     const concerns = distinct([first, ...others].flatMap((change) => change.concerns));
     return [
       {
-        ...first,
+        ...(others.length === 0 ? first : concerning(first, concerns)),
         also,
-        concerns,
+        message: messageOfAll(first.message, others),
         ...(subjects.length > 0 && { subject: [...new Set(subjects)].join(", ") }),
       },
     ];
   });
+}
+
+/** That of the first, with the fields of which the others say it. */
+function messageOfAll(message: string, others: readonly Change[]): string {
+  const fieldOf = (text: string) => /^\w*/.exec(text)?.[0] ?? "";
+  const named = [...new Set(others.map((other) => fieldOf(other.message)))];
+  const more = named.filter((field) => field !== "" && field !== fieldOf(message));
+  return more.length === 0 ? message : `${message}; so of ${more.join(", ")}`;
 }

@@ -1,6 +1,6 @@
-import { conditionText } from "../flow/condition-text.js";
-import type { Condition, Emit, Event } from "../model/mesh.js";
+import type { Event } from "../model/mesh.js";
 import { type Change, changeOf } from "./change.js";
+import { compareEmission } from "./emission-changes.js";
 import { compareFields } from "./field-changes.js";
 import { type Meshes, same } from "./meshes.js";
 import { partiesOf, subscribersOf } from "./readers.js";
@@ -69,13 +69,15 @@ function compareEvent(previous: Event, event: Event, meshes: Meshes): readonly C
   }
   return [
     ...changes,
-    ...compareEmission(previous, event, said, meshes),
+    ...emissionChanges(previous, event, said, meshes),
     ...compareFields(previous, event, meshes),
   ];
 }
 
 function ofEntity({ change }: Event): string {
-  return change === "none" ? "a mere occurrence" : `a ${change}`;
+  return { none: "a mere occurrence", create: "a creation", update: "an update", delete: "a deletion" }[
+    change
+  ];
 }
 
 function addressOf({ foreign, filter }: Event): string {
@@ -91,61 +93,10 @@ function addressOf({ foreign, filter }: Event): string {
 
 type Said = Pick<Parameters<typeof changeOf>[1], "path" | "concerns" | "parties">;
 
-function compareEmission(previous: Event, event: Event, said: Said, { former }: Meshes): readonly Change[] {
-  const [old, now] = [previous.emit && former.emit(previous), event.emit];
-  if (same(old, now)) return [];
-  const path = [...said.path, "emit"];
-  if (old === undefined || now === undefined || !isComparable(old, now)) {
-    const message = `${event.name} follows from ${source(now)}, no longer from ${source(old)}`;
-    return [changeOf("emission-changed", { ...said, path, message })];
-  }
-  const [less, more] = [saysLess(old, now), saysLess(now, old)];
-  const kind = less && more ? "emission-changed" : less ? "emission-narrowed" : "emission-widened";
-  const message = `${event.name} is sent on ${caseOf(now)}, no longer on ${caseOf(old)}`;
-  return less || more ? [changeOf(kind, { ...said, path, message })] : [];
-}
-
-/** Of the same rows, about the same entity, by the same clock. */
-function isComparable(old: Emit, now: Emit): boolean {
-  return old.table === now.table && old.id === now.id && old.at === now.at;
-}
-
-function source(emit: Emit | undefined): string {
-  if (emit === undefined) return "a call of its publisher";
-  const at = emit.at === undefined ? "" : ` at ${emit.at}`;
-  return `rows of ${emit.table}${at}${emit.id === undefined ? "" : ` about ${emit.id}`}`;
-}
-
-function caseOf({ on, of, when, unless, at }: Emit): string {
-  const said = [
-    at === undefined ? on.join(", ") : `the moment ${at}`,
-    of.length > 0 ? `of ${of.join(", ")}` : "",
-    when.length > 0 ? `when ${when.map(conditionText).join(", ")}` : "",
-    unless.length > 0 ? `unless ${unless.map(conditionText).join(", ")}` : "",
-  ];
-  return said.filter((part) => part !== "").join(" ");
-}
-
-/** Whether there are cases of which only the older one tells. */
-function saysLess(old: Emit, now: Emit): boolean {
-  const loses = <T>(had: readonly T[], has: readonly T[]) => had.some((item) => !has.includes(item));
-  const fewerColumns = now.of.length > 0 && (old.of.length === 0 || loses(old.of, now.of));
-  return (
-    loses(old.on, now.on) ||
-    fewerColumns ||
-    !isImplied(now.when, old.when) ||
-    (now.unless.length > 0 && (old.unless.length === 0 || !isImplied(old.unless, now.unless)))
-  );
-}
-
-/** Whether rows that hold the given conditions hold these as well. */
-function isImplied(these: readonly Condition[], given: readonly Condition[]): boolean {
-  return these.every((condition) =>
-    given.some(
-      (other) =>
-        other.column === condition.column &&
-        other.isNull === condition.isNull &&
-        other.values.every((value) => condition.values.includes(value)),
-    ),
-  );
+function emissionChanges(previous: Event, event: Event, said: Said, { former }: Meshes): readonly Change[] {
+  const old = { emit: previous.emit && former.emit(previous), payload: previous.payload };
+  const found = compareEmission(old, event);
+  if (found === undefined) return [];
+  const message = `${event.name} ${found.says}`;
+  return [changeOf(found.kind, { ...said, path: [...said.path, "emit"], message })];
 }

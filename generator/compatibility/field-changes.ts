@@ -1,5 +1,6 @@
 import type { Event, Field, JsonSchema, JsonValue, Mesh } from "../model/mesh.js";
 import { isSchema, namesIn } from "../model/schema-references.js";
+import { boundRows } from "./bound-rows.js";
 import { type Change, type ChangeKind, changeKinds, changeOf, type Path } from "./change.js";
 import type { KindFacts } from "./change-class.js";
 import type { Meshes } from "./meshes.js";
@@ -134,7 +135,7 @@ interface FieldSays extends About {
   readonly member?: string;
 }
 
-/** Where code publishes the event, ours or a service's written by hand, that code has to keep to what is demanded as well. */
+/** Code that publishes the event, ours or a service's written by hand, has to keep to what is demanded as well, and rows that mean it. */
 function fieldChange(kind: ChangeKind, about: FieldSays): Change {
   const { event, previous, field, meshes, says, member = "" } = about;
   const { next, flows } = meshes;
@@ -146,7 +147,9 @@ function fieldChange(kind: ChangeKind, about: FieldSays): Change {
     ? formerReaders
     : distinct([...readersOf({ ...read, event }, flows.next), ...formerReaders]);
   const owner = next.services.find(({ name }) => name === event.service);
-  const byHand = facts.bindsPublisher === true && event.emit === undefined;
+  const binds = facts.bindsPublisher === true;
+  const byHand = binds && event.emit === undefined;
+  const bound = binds ? boundRows(about, meshes) : undefined;
   const publisher = {
     service: event.service,
     field: event.name,
@@ -157,9 +160,10 @@ function fieldChange(kind: ChangeKind, about: FieldSays): Change {
     gone: gone || undefined,
     subject: event.name,
     message: `${field.name}${member} ${says}`,
-    concerns: byHand ? [publisher, ...readers] : readers,
+    concerns: [...(byHand ? [publisher] : []), ...(bound ? [bound.concern] : []), ...readers],
     parties: partiesOf(event.service, readers, next),
-    ...(byHand && { class: "breaking-publisher" as const }),
+    ...((byHand || bound) && { class: "breaking-publisher" as const }),
+    ...(bound?.rows && { rows: bound.rows }),
   });
 }
 

@@ -149,6 +149,7 @@ function compareConsumers(previous: Service, service: Service): readonly Change[
       );
       return [{ ...change, gone: true as const }];
     }
+    const delivery = deliveryText(old, now, service);
     return [
       ...(old.durable === now.durable && old.filter === now.filter
         ? []
@@ -160,16 +161,9 @@ function compareConsumers(previous: Service, service: Service): readonly Change[
               place(service).slice(2),
             ),
           ]),
-      ...(same(old.delivery, now.delivery)
+      ...(delivery === undefined
         ? []
-        : [
-            simple(
-              "delivery-changed",
-              service,
-              `takes ${said} with ${deliveryText(old, now)}`,
-              place(service).slice(2),
-            ),
-          ]),
+        : [simple("delivery-changed", service, `takes ${said} with ${delivery}`, place(service).slice(2))]),
     ];
   });
 }
@@ -185,9 +179,16 @@ function patternFor({ subscribes }: Service, entity: string): string {
   );
 }
 
-function deliveryText({ delivery: old }: Consumer, { delivery: now }: Consumer): string {
+/** Undefined where nothing is another. Of a service written by hand the durable alone is ours. */
+function deliveryText(
+  { delivery: old }: Consumer,
+  { delivery: now }: Consumer,
+  { external }: Service,
+): string | undefined {
   const [was, is] = [deliverySettings(old), deliverySettings(now)];
-  const keys = Object.keys(is).filter((key) => was[key] !== is[key]);
+  const ours = external ? ["ack_wait", "max_ack_pending"] : Object.keys(is);
+  const keys = ours.filter((key) => was[key] !== is[key]);
+  if (keys.length === 0) return undefined;
   return keys.map((key) => `${key}: ${is[key]}, no longer ${was[key]}`).join("; ");
 }
 
@@ -255,6 +256,10 @@ function compareVariables(previous: Service, service: Service): readonly Change[
     if (now.required && old?.required !== true)
       return [simple("variable-required", service, `needs ${name}`, place)];
     if (old === undefined) return [simple("variable-added", service, `reads ${name}`, place)];
+    if (old.required && !now.required) {
+      const says = `no longer needs ${name}${now.default === undefined ? "" : `, which is ${now.default} where it is not set`}`;
+      return [simple("variable-optional", service, says, place)];
+    }
     if (old.default === now.default) return [];
     return [
       simple(

@@ -94,7 +94,7 @@ export const serviceKinds = {
     class: "breaking-consumer",
     title: "a resource shows another table",
     why: "Who reads it gets rows of something else.",
-    order: "expand-contract",
+    order: "show-both",
     safe: "serve the other table under a path of its own",
   },
   "port-changed": {
@@ -127,6 +127,12 @@ export const serviceKinds = {
     class: "compatible",
     title: "a service reads one more variable",
     why: "It has a default, or goes without.",
+    order: "any",
+  },
+  "variable-optional": {
+    class: "compatible",
+    title: "a service no longer needs a variable",
+    why: "Whoever sets it goes on as before, and it starts without it as well.",
     order: "any",
   },
   "variable-removed": {

@@ -29,6 +29,7 @@ export function giveStatements(changes: readonly Change[], transitions: readonly
 }
 
 const RETYPING: readonly Step["kind"][] = ["change_type", "drop_default", "set_default"];
+const CHECKING: readonly Step["kind"][] = ["drop_constraint", "add_check", "validate_check"];
 const STEPS: Partial<Record<ChangeKind, readonly Step["kind"][]>> = {
   "table-added": ["create_table", "note_place", "create_schema", "adopt_rows", "add_foreign_key"],
   "copy-added": ["create_table", "note_place", "create_schema"],
@@ -52,9 +53,13 @@ const STEPS: Partial<Record<ChangeKind, readonly Step["kind"][]>> = {
   "reference-removed": ["drop_foreign_key", "add_foreign_key", "drop_index"],
   "reference-deletes": ["drop_foreign_key", "add_foreign_key"],
   "reference-restricts": ["drop_foreign_key", "add_foreign_key"],
-  "values-narrowed": ["drop_constraint", "add_check", "validate_check"],
-  "values-widened": ["drop_constraint", "add_check", "validate_check"],
-  "check-added": ["drop_constraint", "add_check", "validate_check"],
+  "values-narrowed": CHECKING,
+  "values-widened": CHECKING,
+  "check-added": CHECKING,
+  "field-required": CHECKING,
+  "field-demanded": CHECKING,
+  "field-narrowed": CHECKING,
+  "field-retyped": CHECKING,
   "check-removed": ["drop_constraint"],
   "cascade-added": ["create_index"],
   "cascade-removed": ["drop_index"],

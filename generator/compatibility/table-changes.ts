@@ -27,6 +27,13 @@ function tableAdded(table: Table, database: Pair<Database>, meshes: Meshes): Cha
     : tableChange("copy-added", { table, database, meshes, says: `is a new copy of ${table.cache.entity}` });
 }
 
+function movedText({ previous, next }: Pair<Table>): string {
+  if (previous.existing === next.existing) return "is another table of PostgreSQL";
+  return next.existing
+    ? "is one that exists from now on, and no longer the one that migrations have made"
+    : "is made by migrations from now on, and no longer the one that exists";
+}
+
 interface TableSays {
   readonly table: Table;
   readonly database: Pair<Database>;
@@ -72,10 +79,7 @@ function compareTable(about: TableAbout): readonly Change[] {
           }),
         ];
   if (!same(placeOf(pair, "previous"), placeOf(pair, "next"))) {
-    return [
-      ...renamed,
-      tableChange("table-moved", { table: next, database, meshes, says: "is another table of PostgreSQL" }),
-    ];
+    return [...renamed, tableChange("table-moved", { table: next, database, meshes, says: movedText(pair) })];
   }
   const columns = meshes.former.columns(pair);
   return [
@@ -181,7 +185,12 @@ function compareDefaults(previous: Column, next: Column, said: Omit<ColumnSays, 
   if (was === is || (isNow(previous) && isNow(next))) return [];
   if (is === undefined && !next.nullable && !previous.nullable) {
     return [
-      columnChange("column-required", { ...said, says: "must be given, and had a default", key: "default" }),
+      columnChange("column-required", {
+        ...said,
+        says: "must be given, and had a default",
+        key: "default",
+        safe: "keep the default until every writer gives a value",
+      }),
     ];
   }
   const says = is === undefined ? "has no default" : `has the default ${is}`;

@@ -1,4 +1,6 @@
-import type { Column, Reference, Table } from "../model/mesh.js";
+import { conditionText } from "../flow/condition-text.js";
+import { printDuration } from "../language/words.js";
+import type { CacheOf, Column, Reference, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, changeKinds, changeOf } from "./change.js";
 import type { KindFacts } from "./change-class.js";
 import { classFor, columnChange, noteFor, type TableAbout } from "./column-change.js";
@@ -203,8 +205,24 @@ function compareSoftDeletion(about: TableAbout, names: Names): readonly Change[]
   const was = previous.softDelete && (names.get(previous.softDelete) ?? previous.softDelete);
   if (was === next.softDelete) return [];
   return was === undefined
-    ? [tableRule("soft-deletion-added", about, `is softly deleted by ${next.softDelete}`, undefined)]
+    ? [
+        tableRule(
+          "soft-deletion-added",
+          about,
+          `is softly deleted by ${next.softDelete}${staying(about)}`,
+          undefined,
+        ),
+      ]
     : [tableRule("soft-deletion-removed", about, `is no longer softly deleted by ${was}`, undefined)];
+}
+
+/** PostgreSQL's references see no deletion in it. */
+function staying({ database, pair }: TableAbout): string {
+  const referring = database.next.tables.filter(({ columns }) =>
+    columns.some(({ references }) => references?.table === pair.next.name),
+  );
+  const names = referring.map(({ name }) => name).join(", ");
+  return names === "" ? "" : `: rows of ${names} that reference one stay, whatever on_delete says`;
 }
 
 function compareBackfill(about: TableAbout): readonly Change[] {
@@ -225,9 +243,29 @@ function compareCopy(about: TableAbout): readonly Change[] {
   return [
     ...(same(was?.where, is?.where)
       ? []
-      : [tableRule("copy-source-changed", about, "keeps other rows of its source", undefined)]),
+      : [
+          tableRule(
+            "copy-source-changed",
+            about,
+            `keeps ${keptText(is)}, no longer ${keptText(was)}`,
+            undefined,
+          ),
+        ]),
     ...(same(was?.sync, is?.sync)
       ? []
-      : [tableRule("sync-changed", about, "takes its snapshots otherwise", undefined)]),
+      : [tableRule("sync-changed", about, `takes ${syncText(is)}, no longer ${syncText(was)}`, undefined)]),
   ];
+}
+
+function keptText(copy: CacheOf | undefined): string {
+  const where = copy?.where ?? [];
+  return where.length === 0 ? "all rows" : `rows where ${where.map(conditionText).join(" and ")}`;
+}
+
+function syncText(copy: CacheOf | undefined): string {
+  const { sync } = copy ?? {};
+  if (sync === undefined) return "no snapshots";
+  const { service, path, header, everySeconds } = sync;
+  const every = everySeconds === 0 ? "never asked again" : `every ${printDuration(everySeconds)}`;
+  return `snapshots from ${service} ${path} by ${header}, ${every}`;
 }

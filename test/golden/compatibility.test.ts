@@ -26,6 +26,7 @@ ${classNames.map((name) => `| \`${name}\` | ${changeClasses[name]} |`).join("\n"
 
 - What nobody hears or reads breaks nobody: without a subscriber or reader in the mesh, a change that would be \`breaking-consumer\` is \`compatible\`.
 - Where code publishes an event, ours or a service's written by hand, a payload that demands more is \`breaking-publisher\`: that code has to keep to it as well.
+- So it is where rows imply the event and a rule of the payload holds them: writes of rows that do not fit are refused.
 - Rows of a copy come again from their source: what would be \`destructive\` or \`breaking-publisher\` of a table is \`breaking-consumer\` of a copy,
   but for columns that hooks alone fill.
 - Of tables that exist migrations change no column: what is no longer declared is no longer shown, and stays.

@@ -1,3 +1,5 @@
+import { market } from "./market-base.js";
+
 /** Meshes that edits are made of: one of generated services, one with services written by hand, one of special tables. */
 export const bases = {
   shop: `mesh: shop
@@ -259,6 +261,7 @@ subjects:
     emit: { table: readers, on: insert }
     payload: { name: string }
 `,
+  market,
 } as const;
 
 export type Base = keyof typeof bases;

@@ -46,7 +46,11 @@ describe("a field of an event", () => {
         "payload: { user_id: nanoid, name: string, mail: string }",
         'payload: { user_id: nanoid, name: { type: string, pattern: "^a" }, mail: string }',
       ),
-    ).toEqual(["files user_cache.name: keeps it", "jobs : hears it; its hooks may read the field"]);
+    ).toEqual([
+      "auth users.name: writes of rows that do not fit are refused, of its running replicas too",
+      "files user_cache.name: keeps it",
+      "jobs : hears it; its hooks may read the field",
+    ]);
   });
 
   test("is kept by no copy where its event tells of a deletion", () => {
@@ -56,6 +60,7 @@ describe("a field of an event", () => {
         'payload: { user_id: nanoid, name: { type: string, pattern: "^a" } }',
       ),
     ).toEqual([
+      "auth users.name: writes of rows that do not fit are refused, of its running replicas too",
       "files : hears it; its hooks may read the field",
       "jobs : hears it; its hooks may read the field",
     ]);

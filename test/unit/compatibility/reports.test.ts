@@ -61,7 +61,7 @@ describe("mesh diff as text", () => {
           deploy  owner first, 2 releases
                     release 1: desk writes only rows that fit, and those that do not are settled
                     release 2: demand it
-          instead give it a default, or fill the rows that lack it first
+          instead keep the default until every writer gives a value
 
       breaking-consumer Who hears or reads the service fails, or is told something else: subscribers and their copies, HTTP clients.
         mesh.yaml:94:7 OrderReminded: channel no longer demands enum ["mail","post"] field-widened

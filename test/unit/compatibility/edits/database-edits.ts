@@ -28,8 +28,8 @@ export const databaseEdits: readonly Edit[] = [
       "breaking-consumer resource-table-changed: desk; publisher 3",
       "operational cascade-removed: desk; anybody 1",
       "operational cascade-removed: desk; anybody 1",
-      "destructive cascade-added: desk; operator 1",
-      "destructive cascade-added: desk; operator 1",
+      "compatible cascade-added: desk; anybody 1",
+      "compatible cascade-added: desk; anybody 1",
     ],
   ],
   [

@@ -84,7 +84,7 @@ export const payloadEdits: readonly Edit[] = [
   [
     "shorten a text that rows hold",
     [placed("{ order_id: nanoid, state: { type: string, maxLength: 9 }, total: integer, note: string? }")],
-    ["breaking-consumer field-narrowed: desk, mailer; publisher 2"],
+    ["breaking-publisher field-narrowed: desk, mailer, shop; publisher 2"],
   ],
   [
     "an id of another form that travels as text all the same",
