@@ -170,6 +170,18 @@ export function sourceKeys(running: RunningMesh, service: Service): NodeJS.Proce
   );
 }
 
+/** Whom a service reads snapshots from, as far as it is known here where they are. */
+export function sourcesOf(
+  running: RunningMesh,
+  service: Service,
+): readonly { readonly name: string; readonly url: string }[] {
+  const names = new Set(sourceCalls(running, service).map(({ callee }) => callee));
+  return [...names].flatMap((name) => {
+    const url = running.env[serviceUrlVariable(name)];
+    return url === undefined || url === "" ? [] : [{ name, url }];
+  });
+}
+
 export function areSourceKeysKnown(running: RunningMesh, service: Service): boolean {
   return sourceCalls(running, service).every(
     ({ callee, keyVariable }) => running.env[keyVariable] !== undefined || !isExternal(running, callee),

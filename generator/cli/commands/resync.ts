@@ -1,7 +1,8 @@
 import { type ResyncResult, requestResync } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
+import type { Service } from "../../model/mesh.js";
 import { UsageError } from "../../project/usage-error.js";
-import { colour, print, printJson, withProgress } from "../../terminal/terminal.js";
+import { colour, print, printJson, tell, withProgress } from "../../terminal/terminal.js";
 import type { ExitCode } from "../exit-code.js";
 import {
   areSourceKeysKnown,
@@ -10,7 +11,9 @@ import {
   operatorKey,
   type RunningMesh,
   serviceUrl,
+  sourcesOf,
 } from "../running-mesh.js";
+import { silenceOf } from "../service-silence.js";
 import { describeRemedies, describeVerified } from "../verify/describe-verified.js";
 import { isEqual, type VerifiedMesh, verifyMesh } from "../verify/verify-mesh.js";
 
@@ -30,6 +33,10 @@ export async function resync(name: string, { json, trustSource = false }: Resync
   const consumers: ResyncResult[] = [];
   for (const service of running.services) {
     const target = { url: serviceUrl(running, service), operatorKey: operatorKey(running) };
+    const silence = await silenceOf(name, target.url);
+    if (silence !== undefined)
+      throw new UsageError(silence, "is it running, and not stopped? A service reads its sources itself");
+    void tellSilentSources(running, service);
     const work = () =>
       requestResync({ ...target, trustSource }).catch((cause: unknown) =>
         unreachable(name, target.url, cause),
@@ -44,6 +51,17 @@ export async function resync(name: string, { json, trustSource = false }: Resync
   else if (consumers.length === 0) print(`${name} has no cache with a source`);
   else describe(running, { name, consumers, verified });
   return isHealed ? 0 : 1;
+}
+
+/** A service gives a source that is hung as much time as one that is slow. */
+async function tellSilentSources(running: RunningMesh, service: Service): Promise<void> {
+  for (const { name, url } of sourcesOf(running, service)) {
+    const silence = await silenceOf(name, url);
+    if (silence !== undefined)
+      tell(
+        colour.yellow(`${service.name} waits for its source: ${silence}; it gives up after 30 s of silence`),
+      );
+  }
 }
 
 const NOTHING: VerifiedMesh = { caches: [], notCompared: [], differences: [] };

@@ -1,5 +1,4 @@
 import {
-  answerWithin,
   type ConsumerDefinition,
   countFindings,
   type ExistingDifference,
@@ -19,6 +18,7 @@ import type { Pool } from "pg";
 import type { Service } from "../../model/mesh.js";
 import { type Databases, openDatabases } from "../asked-sources.js";
 import { type RunningMesh, sourceKeys } from "../running-mesh.js";
+import { silenceOf } from "../service-silence.js";
 
 /*
  * Compares the copies of a running mesh with their sources. All databases and sources are asked for a sign of life at once, each with a
@@ -136,18 +136,8 @@ async function askSource(
 ): Promise<string | undefined> {
   const base = sync && env[sync.urlVariable];
   if (base === undefined || base === "") return undefined;
-  const url = new URL("/healthz", base).href;
-  const over = new AbortController();
-  try {
-    await answerWithin(fetch(url, { redirect: "manual", signal: over.signal }));
-    return undefined;
-  } catch (error) {
-    const { cause } = error as Error;
-    const [owner] = entity.split(".");
-    return `${owner} does not answer: GET ${url}: ${messageOf(cause ?? error)}`;
-  } finally {
-    over.abort();
-  }
+  const [owner = ""] = entity.split(".");
+  return await silenceOf(owner, base);
 }
 
 async function compareAll(
