@@ -104,11 +104,14 @@ export { checkDatabaseUrl } from "./service/urls.js";
 export {
   type DeadLetter,
   type DeadLetterFilter,
+  describeSettlement,
   discardDeadLetter,
   listDeadLetters,
   type Redriven,
   type RedriveOptions,
   redriveDeadLetter,
+  type Settlement,
+  type Settling,
   showDeadLetter,
 } from "./consumer/dead-letters.js";
 export type { ResyncResult } from "./http/operate-routes.js";

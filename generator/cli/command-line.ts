@@ -331,6 +331,7 @@ function addDeadLetters(program: Command, finish: Finish): void {
     .command("list")
     .description("the dead letters; exit 1 when there are any")
     .argument("[service]")
+    .option("--settled", "those that were redriven or discarded: by whom, when and why")
     .option(...json)
     .action(async (service: string | undefined, options) =>
       finish(await (await load()).list(service, options)),
@@ -346,7 +347,7 @@ function addDeadLetters(program: Command, finish: Finish): void {
     );
   for (const [name, description] of [
     ["redrive", "apply them again, in their order"],
-    ["discard", "delete them for good"],
+    ["discard", "let them go, body and all; a record stays"],
   ] as const) {
     dlq
       .command(name)
@@ -354,6 +355,8 @@ function addDeadLetters(program: Command, finish: Finish): void {
       .argument("<service>")
       .argument("[ids...]")
       .option("--all", "every dead letter of the service")
+      .option("--why <text>", "for the record")
+      .option("--by <name>", "who does it, for the record (default: user@host of this session)")
       .option(...json)
       .action(async (service: string, ids: string[], options) =>
         finish(await (await load())[name](service, ids, options)),

@@ -81,6 +81,34 @@ function storableHeaders(headers: Readonly<Record<string, string>>): Record<stri
   );
 }
 
+/** What an operator has done with a dead letter. */
+export interface Settlement {
+  readonly as: "redriven" | "discarded";
+  /** ISO 8601. */
+  readonly at: string;
+  readonly by: string | null;
+  readonly why: string | null;
+}
+
+/** Who settles a dead letter, and why. Default: not said. */
+export type Settling = Partial<Pick<Settlement, "by" | "why">>;
+
+/** SQL: how a dead letter was settled, as `Settlement`; NULL of one that waits. */
+export const SETTLED = `CASE WHEN settled_as IS NOT NULL THEN pg_catalog.json_build_object('as', settled_as,
+  'at', pg_catalog.to_char(settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'by', settled_by, 'why', settled_why) END`;
+
+export async function recordRedrive(tx: Tx, id: number, { by = null, why = null }: Settling): Promise<void> {
+  await tx.query(
+    "UPDATE mesh.dead_letter SET settled_as = 'redriven', settled_at = now(), settled_by = $2, settled_why = $3 WHERE id = $1",
+    [id, by, why],
+  );
+}
+
+/** `it was discarded by ada@ops at 2026-05-04T10:00:00.000Z: never a user` */
+export function describeSettlement({ as, at, by, why }: Settlement): string {
+  return `it was ${as}${by === null ? "" : ` by ${by}`} at ${at}${why === null ? "" : `: ${why}`}`;
+}
+
 /** An event that was not applied, with the reason. `attempts` counts tries; times are ISO 8601. */
 export interface DeadLetter {
   readonly id: number;
@@ -93,7 +121,9 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly entityId: string | null;
   readonly failedAt: string;
-  readonly redrivenAt: string | null;
+  /** Null while it waits for an operator. */
+  readonly settled: Settlement | null;
+  /** 0 of one that was discarded: its body went. */
   readonly bodyBytes: number;
 }
 
@@ -108,18 +138,18 @@ interface LetterRow {
   readonly attempts: number;
   readonly entity_id: string | null;
   readonly failed_at: Date;
-  readonly redriven_at: Date | null;
+  readonly settled: Settlement | null;
   readonly body_bytes: number;
 }
 
 const COLUMNS = `id, durable, stream, stream_seq, subject, headers, error, attempts, entity_id, failed_at,
-  redriven_at, pg_catalog.octet_length(body) AS body_bytes`;
+  ${SETTLED} AS settled, pg_catalog.octet_length(body) AS body_bytes`;
 
-/** Which dead letters to list. Default: the newest 100 that were not redriven, of every durable. */
+/** Which dead letters to list. Default: the newest 100 that wait for an operator, of every durable. */
 export interface DeadLetterFilter {
   readonly durable?: string;
-  /** Those already redriven too. */
-  readonly all?: boolean;
+  /** Those that were redriven or discarded instead. */
+  readonly settled?: boolean;
   readonly limit?: number;
 }
 
@@ -127,8 +157,8 @@ export interface DeadLetterFilter {
 export async function listDeadLetters(tx: Tx, filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
   const { rows } = await tx.query<LetterRow>(
     `SELECT ${COLUMNS} FROM mesh.dead_letter
-WHERE ($1::text IS NULL OR durable = $1) AND ($2 OR redriven_at IS NULL) ORDER BY id DESC LIMIT $3`,
-    [filter.durable ?? null, filter.all ?? false, filter.limit ?? 100],
+WHERE ($1::text IS NULL OR durable = $1) AND (settled_as IS NOT NULL) = $2 ORDER BY id DESC LIMIT $3`,
+    [filter.durable ?? null, filter.settled ?? false, filter.limit ?? 100],
   );
   return rows.map(toLetter);
 }
@@ -146,9 +176,13 @@ export async function showDeadLetter(
   return row === undefined ? undefined : { ...toLetter(row), body: row.body };
 }
 
-/** False when there was none of this id. */
-export async function discardDeadLetter(tx: Tx, id: number): Promise<boolean> {
-  const { rowCount } = await tx.query("DELETE FROM mesh.dead_letter WHERE id = $1", [id]);
+/** Keeps the letter as a record, without its body. False when none of this id waits. */
+export async function discardDeadLetter(tx: Tx, id: number, said: Settling = {}): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE mesh.dead_letter SET settled_as = 'discarded', settled_at = now(), settled_by = $2, settled_why = $3, body = ''
+WHERE id = $1 AND settled_as IS NULL`,
+    [id, said.by ?? null, said.why ?? null],
+  );
   return (rowCount ?? 0) > 0;
 }
 
@@ -164,7 +198,7 @@ function toLetter(row: LetterRow): DeadLetter {
     attempts: row.attempts,
     entityId: row.entity_id,
     failedAt: row.failed_at.toISOString(),
-    redrivenAt: row.redriven_at?.toISOString() ?? null,
+    settled: row.settled,
     bodyBytes: row.body_bytes,
   };
 }
@@ -183,6 +217,7 @@ export interface RedriveOptions {
   /** Of the letter's durable, hooks passed in. */
   readonly definition: ConsumerDefinition;
   readonly id: number;
+  readonly said?: Settling;
   readonly logger: Logger;
 }
 
@@ -197,7 +232,7 @@ export async function redriveDeadLetter(options: RedriveOptions): Promise<Redriv
   }
 }
 
-async function redriveOnce({ pool, definition, id, logger }: RedriveOptions): Promise<Redriven> {
+async function redriveOnce({ pool, definition, id, said = {}, logger }: RedriveOptions): Promise<Redriven> {
   const model = buildModel(definition);
   return await inTransaction(pool, async (client) => {
     await client.query("SELECT FROM mesh.dead_letter WHERE id = $1 FOR UPDATE", [id]);
@@ -209,12 +244,14 @@ async function redriveOnce({ pool, definition, id, logger }: RedriveOptions): Pr
         reason: `it is a dead letter of ${letter.durable}, not of ${definition.durable}`,
       };
     }
+    if (letter.settled?.as === "discarded")
+      return { outcome: "refused", reason: describeSettlement(letter.settled) };
     const message = { ...letter, time: new Date(letter.failedAt) };
     const parsed = parseMessage(model, message, letter.seq);
     if (!parsed.ok) return { outcome: "refused", reason: parsed.rejected.reason };
     const context = { pool, model, logger, origin: "event", settleConflicts: true } as const;
     const applied = await applyEvents(client, context, [parsed.incoming]);
-    await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
+    await recordRedrive(client, id, said);
     return { outcome: applied.fresh > 0 ? "applied" : "stale" };
   });
 }

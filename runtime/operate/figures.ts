@@ -31,7 +31,7 @@ export async function readOutbox(pool: Queryable): Promise<OutboxStatus> {
     `SELECT (SELECT count(*) FROM (SELECT FROM mesh.outbox WHERE ${IS_WAITING} LIMIT ${MOST_COUNTED}) AS counted)::integer AS waiting,
             (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox WHERE ${IS_WAITING} ORDER BY seq LIMIT 1)::double precision AS "oldestSeconds",
             (SELECT last_seq FROM mesh.relay_progress)::double precision AS "lastSeq",
-            (SELECT count(*) FROM (SELECT FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS "deadLetters"`,
+            (SELECT count(*) FROM (SELECT FROM mesh.dead_letter WHERE durable = $1 AND settled_as IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS "deadLetters"`,
     [OUTBOX_LETTERS],
   );
   return rows[0] ?? { waiting: 0, oldestSeconds: null, lastSeq: 0, deadLetters: 0 };
@@ -71,7 +71,7 @@ export async function countDeadLetters(
 ): Promise<ReadonlyMap<string, number>> {
   const { rows } = await pool.query<{ durable: string; letters: number }>(
     `SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
-       WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS letters
+       WHERE letter.durable = known.durable AND settled_as IS NULL LIMIT ${MOST_LETTERS}) AS counted)::integer AS letters
      FROM pg_catalog.unnest($1::text[]) AS known (durable)`,
     [durables],
   );

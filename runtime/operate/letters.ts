@@ -5,6 +5,7 @@ import {
   discardDeadLetter,
   listDeadLetters,
   type Redriven,
+  type Settling,
   showDeadLetter,
 } from "../consumer/dead-letters.js";
 import type { Logger } from "../definition/hook-definition.js";
@@ -16,14 +17,14 @@ import { redriveLetter } from "./redrive.js";
 
 /** The dead letters of one service, wherever it keeps them: in its database, or in a stream where it has none. */
 export interface ServiceLetters {
-  /** Those not redriven. */
-  list(limit: number): Promise<readonly DeadLetter[]>;
+  /** Those that wait for an operator, or those that were redriven or discarded. Newest first. */
+  list(limit: number, of?: { readonly settled?: boolean }): Promise<readonly DeadLetter[]>;
   /** With the body as it came; undefined when there is none of this id. */
   show(id: number): Promise<(DeadLetter & { readonly body: Buffer }) | undefined>;
   /** Applies it in this process; the service may run meanwhile. Rejects with what a hook throws; the letter stays. */
-  redrive(id: number): Promise<Redriven>;
-  /** False when there was none of this id. */
-  discard(id: number): Promise<boolean>;
+  redrive(id: number, said?: Settling): Promise<Redriven>;
+  /** Its body goes; that it was there stays on record. False when none of this id waits. */
+  discard(id: number, said?: Settling): Promise<boolean>;
 }
 
 /** Whose dead letters they are. */
@@ -39,10 +40,10 @@ export interface LettersOptions {
 export function lettersInDatabase(options: LettersOptions & { readonly pool: Pool }): ServiceLetters {
   const { pool } = options;
   return {
-    list: (limit) => listDeadLetters(pool, { limit }),
+    list: (limit, of) => listDeadLetters(pool, { ...of, limit }),
     show: (id) => showDeadLetter(pool, id),
-    redrive: (id) => redriveLetter({ ...options, id }),
-    discard: (id) => discardDeadLetter(pool, id),
+    redrive: (id, said) => redriveLetter({ ...options, id, ...(said && { said }) }),
+    discard: (id, said) => discardDeadLetter(pool, id, said),
   };
 }
 
@@ -52,10 +53,10 @@ export function lettersInStream(
 ): ServiceLetters {
   const letters = openDeadLetterStream(options.broker, options.stateless.deadLetters);
   return {
-    list: async (limit) => (await letters.list()).toReversed().slice(0, limit),
+    list: async (limit, of) => (await letters.list(of)).toReversed().slice(0, limit),
     show: letters.show,
-    redrive: (id) => redriveFromStream(options, letters, id),
-    discard: letters.discard,
+    redrive: (id, said = {}) => redriveFromStream(options, letters, id, said),
+    discard: (id, said) => letters.settle(id, { ...said, as: "discarded" }),
   };
 }
 
@@ -63,6 +64,7 @@ async function redriveFromStream(
   { definition, stateless, env, logger }: LettersOptions & { readonly stateless: StatelessDefinition },
   letters: DeadLetterStream,
   id: number,
+  said: Settling,
 ): Promise<Redriven> {
   const refused = (reason: string): Redriven => ({ outcome: "refused", reason });
   const letter = await letters.show(id);
@@ -76,6 +78,6 @@ async function redriveFromStream(
   await definition.start?.({ env, logger });
   const { signal } = new AbortController();
   await call(parsed.incoming, { logger, attempt: letter.attempts + 1, signal });
-  await letters.discard(id);
+  await letters.settle(id, { ...said, as: "redriven" });
   return { outcome: "applied" };
 }

@@ -8,7 +8,7 @@ const READ = `SELECT
   (SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at)) FROM mesh.outbox WHERE ${IS_WAITING} ORDER BY seq LIMIT 1)::double precision AS "outboxOldestSeconds",
   (SELECT coalesce(pg_catalog.json_object_agg(durable, letters), '{}') FROM (
     SELECT durable, (SELECT count(*) FROM (SELECT FROM mesh.dead_letter AS letter
-      WHERE letter.durable = known.durable AND redriven_at IS NULL LIMIT ${MOST_LETTERS}) AS counted) AS letters
+      WHERE letter.durable = known.durable AND settled_as IS NULL LIMIT ${MOST_LETTERS}) AS counted) AS letters
     FROM pg_catalog.unnest($1::text[]) AS known (durable)) AS counted) AS letters,
   (SELECT count(*) FROM mesh.cascade_task)::integer AS "cascadesWaiting",
   (SELECT count(*) FROM mesh.cascade_task WHERE attempts > 1)::integer AS "cascadesFailing",

@@ -1,5 +1,12 @@
 import type { Pool } from "pg";
-import { type Redriven, redriveDeadLetter, showDeadLetter } from "../consumer/dead-letters.js";
+import {
+  describeSettlement,
+  type Redriven,
+  recordRedrive,
+  redriveDeadLetter,
+  type Settling,
+  showDeadLetter,
+} from "../consumer/dead-letters.js";
 import { inTransaction } from "../database/transaction.js";
 import type { Logger } from "../definition/hook-definition.js";
 import type { ServiceDefinition } from "../definition/service-definition.js";
@@ -15,6 +22,7 @@ export interface RedriveLetterOptions {
   /** For the start hook, which runs first. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly id: number;
+  readonly said?: Settling;
   readonly logger: Logger;
 }
 
@@ -22,14 +30,13 @@ export interface RedriveLetterOptions {
  * Puts an event of the service's own back into its outbox, with its id and version. Where a newer event of the entity was published
  * since, subscribers ignore this one as stale.
  */
-async function queueAgain(pool: Pool, definition: ServiceDefinition, id: number): Promise<Redriven> {
+async function queueAgain({ pool, definition, id, said = {} }: RedriveLetterOptions): Promise<Redriven> {
   const refusalOf = createAdmission(definition);
   return await inTransaction(pool, async (client) => {
     await client.query("SELECT FROM mesh.dead_letter WHERE id = $1 FOR UPDATE", [id]);
     const letter = await showDeadLetter(client, id);
     if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
-    if (letter.redrivenAt !== null)
-      return { outcome: "refused", reason: "it is in the outbox again already" };
+    if (letter.settled !== null) return { outcome: "refused", reason: describeSettlement(letter.settled) };
     const error = refusalOf({ subject: letter.subject, body: letter.body.toString("utf8") });
     if (error !== undefined) {
       const reason = `${definition.name} may not publish it: ${error}; discard it, or let the mesh allow it, and redrive then`;
@@ -43,7 +50,7 @@ SELECT (headers ->> 'Nats-Msg-Id')::uuid, subject, entity, entity_id,
 FROM mesh.dead_letter WHERE id = $1`,
       [id],
     );
-    await client.query("UPDATE mesh.dead_letter SET redriven_at = now() WHERE id = $1", [id]);
+    await recordRedrive(client, id, said);
     await client.query("SELECT pg_catalog.pg_notify('mesh_outbox', '')");
     return { outcome: "queued" };
   });
@@ -54,12 +61,12 @@ export async function redriveLetter(options: RedriveLetterOptions): Promise<Redr
   const { definition, pool, env, id, logger } = options;
   const letter = await showDeadLetter(pool, id);
   if (letter === undefined) return { outcome: "refused", reason: `there is no dead letter ${id}` };
-  if (letter.durable === OUTBOX_LETTERS) return await queueAgain(pool, definition, id);
+  if (letter.durable === OUTBOX_LETTERS) return await queueAgain(options);
   const consumer = consumersOf(definition).find(({ durable }) => durable === letter.durable);
   if (consumer === undefined) {
     const reason = `it is of the consumer ${letter.durable}, which ${definition.name} no longer has`;
     return { outcome: "refused", reason };
   }
   await definition.start?.({ env, logger });
-  return await redriveDeadLetter({ pool, definition: consumer, id, logger });
+  return await redriveDeadLetter({ ...options, definition: consumer });
 }

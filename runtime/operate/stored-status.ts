@@ -107,7 +107,7 @@ async function readConsumer(durable: string, pool: Pool): Promise<StoredConsumer
             pg_catalog.json_build_object('at', pg_catalog.to_char(snapshot_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
                               'rows', snapshot_rows, 'error', snapshot_error, 'wanted', snapshot_wanted,
                               'unfit', coalesce((pg_catalog.to_jsonb(known) ->> 'snapshot_unfit')::integer, 0)) AS snapshot,
-            (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND redriven_at IS NULL)::integer AS dead_letters,
+            (SELECT count(*) FROM mesh.dead_letter WHERE durable = $1 AND settled_as IS NULL)::integer AS dead_letters,
             (SELECT count(*) FROM mesh.attempt WHERE durable = $1)::integer AS attempts
      FROM (SELECT $1::text AS durable) AS asked LEFT JOIN mesh.subscription AS known USING (durable)`,
     [durable],

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { SETTLED, type Settlement } from "../consumer/dead-letters.js";
 import { isCanonicalId, keyColumns, keyIs, keyParameters } from "../database/key.js";
 import { relationOf } from "../database/relation.js";
 import { livingRows } from "../database/soft-deletion.js";
@@ -32,6 +33,8 @@ export interface RefusedEvent {
   readonly subject: string;
   readonly error: string;
   readonly failedAt: string;
+  /** Null while it waits for an operator; else that it was discarded. */
+  readonly settled: Settlement | null;
 }
 
 /** A moment at which the row will mean an event. */
@@ -77,8 +80,8 @@ export async function traceOwner(
     [entity, id],
   );
   const refused = await pool.query<RefusedEvent>(
-    `SELECT id::double precision AS id, subject, error, ${isoTime("failed_at")} AS "failedAt" FROM mesh.dead_letter
-WHERE durable = $3 AND entity = $1 AND entity_id = $2 AND redriven_at IS NULL ORDER BY id LIMIT 20`,
+    `SELECT id::double precision AS id, subject, error, ${isoTime("failed_at")} AS "failedAt", ${SETTLED} AS settled FROM mesh.dead_letter
+WHERE durable = $3 AND entity = $1 AND entity_id = $2 AND settled_as IS DISTINCT FROM 'redriven' ORDER BY id LIMIT 20`,
     [entity, id, OUTBOX_LETTERS],
   );
   return {

@@ -1,5 +1,6 @@
 import { ageInSeconds } from "../age.js";
 import type { ConsumerState } from "../broker/broker.js";
+import type { Settlement } from "../consumer/dead-letters.js";
 import type { SubscriberTrace, TracedLetter, TracedRetry } from "./trace-subscriber.js";
 
 /*
@@ -29,6 +30,8 @@ export type Standing =
   /** An earlier event of the entity is retried; this one waits for it. */
   | { readonly kind: "behind"; readonly retry: TracedRetry }
   | { readonly kind: "dead"; readonly letter: TracedLetter }
+  /** An operator let it go, and nothing newer of its entity was applied. */
+  | { readonly kind: "discarded"; readonly settled: Settlement }
   /** `before`: messages of the durable that are not settled. `ageSeconds`: since the stream stored it. */
   | { readonly kind: "waiting"; readonly before: number; readonly ageSeconds: number }
   /** The broker holds it for settled, and nothing of it is known there. */
@@ -61,7 +64,7 @@ export function standingOf(trace: SubscriberTrace, { event, seqs, durable }: Sta
     return stateStanding(trace, []);
   }
   const seq = event.seq + offset;
-  const letter = letters.find((one) => one.seq === seq && one.redrivenAt === null);
+  const letter = letters.find((one) => one.seq === seq && one.settled === null);
   if (letter !== undefined) return { kind: "dead", letter };
   const retry = retries.find((one) => one.seq === seq);
   if (retry !== undefined) return { kind: "retrying", retry };
@@ -70,6 +73,8 @@ export function standingOf(trace: SubscriberTrace, { event, seqs, durable }: Sta
       trace,
       seqs.map((each) => each + offset),
     );
+  const settled = letters.find((one) => one.seq === seq)?.settled;
+  if (settled?.as === "discarded") return { kind: "discarded", settled };
   const earlier = retries.find((one) => one.seq < seq);
   if (earlier !== undefined) return { kind: "behind", retry: earlier };
   if (subscription === null) return { kind: "not started" };

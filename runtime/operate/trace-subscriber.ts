@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { SETTLED, type Settlement } from "../consumer/dead-letters.js";
 import type { ConsumerDefinition } from "../definition/consumer-definition.js";
 import { scopeOf } from "../inbox/scope.js";
 import { isoTime, type RowStanding, rowStanding } from "./trace-owner.js";
@@ -23,7 +24,8 @@ export interface TracedLetter {
   readonly error: string;
   readonly attempts: number;
   readonly failedAt: string;
-  readonly redrivenAt: string | null;
+  /** Null while it waits for an operator. */
+  readonly settled: Settlement | null;
 }
 
 /** A row that a cascade will delete once its hook has succeeded. */
@@ -102,7 +104,7 @@ FROM mesh.attempt WHERE durable = $1 AND entity = $2 AND entity_id = $3 ORDER BY
   );
   const letters = await all<TracedLetter>(
     `SELECT id::double precision AS id, stream_seq::double precision AS seq, error, attempts, ${isoTime("failed_at")} AS "failedAt",
-  ${isoTime("redriven_at")} AS "redrivenAt" FROM mesh.dead_letter WHERE durable = $1 AND entity_id = $2 ORDER BY stream_seq DESC LIMIT 20`,
+  ${SETTLED} AS settled FROM mesh.dead_letter WHERE durable = $1 AND entity_id = $2 ORDER BY stream_seq DESC LIMIT 20`,
     [durable, id],
   );
   const unfit = await all<{ reason: string }>(

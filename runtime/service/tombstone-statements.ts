@@ -25,7 +25,7 @@ const EXPIRE_TOMBSTONES = `WITH gone AS (
   WHERE entity = $1 AND entity_id = ANY ($2::text[]) AND deleted AND deleted_seq = stream_seq
     AND deleted_at < now() - pg_catalog.make_interval(secs => $3)
     AND NOT EXISTS (SELECT FROM mesh.dead_letter AS letter
-      WHERE letter.entity = $1 AND letter.entity_id = state.entity_id AND letter.redriven_at IS NULL)
+      WHERE letter.entity = $1 AND letter.entity_id = state.entity_id AND letter.settled_as IS NULL)
     AND NOT EXISTS (SELECT FROM mesh.attempt WHERE attempt.entity = $1 AND attempt.entity_id = state.entity_id)
     AND NOT EXISTS (SELECT FROM mesh.cascade_task AS task WHERE task.entity = $1 AND task.entity_id = state.entity_id)
   FOR UPDATE OF state SKIP LOCKED)

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Broker, StoredMessage } from "../broker/broker.js";
-import { type DeadLetter, type DeadLetterReason, textOf } from "../consumer/dead-letters.js";
+import {
+  type DeadLetter,
+  type DeadLetterReason,
+  type Settlement,
+  type Settling,
+  textOf,
+} from "../consumer/dead-letters.js";
 import type { StreamDefinition } from "../definition/stream-definition.js";
 import { clip } from "../text/clip.js";
 
@@ -10,6 +16,7 @@ import { clip } from "../text/clip.js";
  *
  *   $MESH.<service>.dead.<durable>.<message>        a dead letter: a line of JSON, then the body of the message as it came
  *   $MESH.<service>.rest.<durable>.<message>.<n>    what of a dead letter is too large for one message
+ *   $MESH.<service>.settled.<durable>.<message>     what an operator has done with a dead letter, which is gone: its line of JSON
  *   $MESH.<service>.attempt.<durable>.<message>     how often the message was tried
  *
  * <message> is its sequence and when it was stored: a stream that is made anew uses its sequences again.
@@ -19,13 +26,13 @@ export interface DeadLetterStream {
   readonly definition: StreamDefinition;
   /** Idempotent: recording it again, after a crash before the message is terminated, replaces it. */
   record(message: StoredMessage, letter: RecordedLetter): Promise<void>;
-  /** Oldest first. */
-  list(): Promise<readonly DeadLetter[]>;
+  /** Oldest first; those that wait, or those that an operator has settled. */
+  list(of?: { readonly settled?: boolean }): Promise<readonly DeadLetter[]>;
   /** How many letters there are, or messages with attempts on record, by durable. */
   count(of: "dead" | "attempt"): Promise<ReadonlyMap<string, number>>;
   show(id: number): Promise<(DeadLetter & { readonly body: Buffer }) | undefined>;
-  /** False when there was none of this id. */
-  discard(id: number): Promise<boolean>;
+  /** Leaves a record of the letter in its place. False when none of this id waits. */
+  settle(id: number, settlement: Settling & Pick<Settlement, "as">): Promise<boolean>;
   /** Undefined where none is on record. */
   attemptsAt(message: MessagePlace): Promise<RecordedAttempts | undefined>;
   recordAttempts(message: MessagePlace, attempts: RecordedAttempts): Promise<void>;
@@ -88,15 +95,18 @@ interface Head {
   readonly attempts: number;
   readonly entityId: string | null;
   readonly bodyBytes: number;
+  /** Of a record: the letter that it stands for. */
+  readonly record?: Pick<DeadLetter, "id" | "failedAt"> & { readonly settled: Settlement };
 }
 
 export function openDeadLetterStream(broker: Broker, definition: StreamDefinition): DeadLetterStream {
   const prefix = definition.subjects[0]?.replace(/\.>$/, "") ?? "";
   const { name: stream } = definition;
-  const subjectOf = (kind: "dead" | "rest" | "attempt", { durable, seq, time }: MessagePlace) =>
+  const subjectOf = (kind: "dead" | "rest" | "settled" | "attempt", { durable, seq, time }: MessagePlace) =>
     `${prefix}.${kind}.${durable}.${seq}-${time.getTime()}`;
   const publish = (subject: string, body: Uint8Array) => broker.publish({ subject, id: randomUUID(), body });
-  const subjectsOf = (kind: "dead" | "attempt") => broker.subjectsOf(stream, `${prefix}.${kind}.>`);
+  const subjectsOf = (kind: "dead" | "settled" | "attempt") =>
+    broker.subjectsOf(stream, `${prefix}.${kind}.>`);
   const restOf = (subject: string, part: number) =>
     `${subject.replace(`${prefix}.dead.`, `${prefix}.rest.`)}.${part}`;
 
@@ -111,9 +121,12 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
       if (rest === undefined) throw new Error(`part ${parts.length} of dead letter ${found.seq} is missing`);
       parts.push(Buffer.from(rest.body));
     }
-    const { time: _, ...facts } = head;
-    const times = { failedAt: found.time.toISOString(), redrivenAt: null };
-    return { id: found.seq, ...facts, ...times, body: Buffer.concat(parts) };
+    const {
+      time: _,
+      record = { id: found.seq, failedAt: found.time.toISOString(), settled: null },
+      ...facts
+    } = head;
+    return { ...facts, ...record, body: Buffer.concat(parts) };
   };
   const letterAt = async (id: number): Promise<StoredMessage | undefined> => {
     const found = await broker.storedMessage(stream, { seq: id });
@@ -140,8 +153,8 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
           whole.subarray(part * size, (part + 1) * size),
         );
     },
-    async list() {
-      const subjects = await subjectsOf("dead");
+    async list({ settled = false } = {}) {
+      const subjects = await subjectsOf(settled ? "settled" : "dead");
       const letters: DeadLetter[] = [];
       for (let at = 0; at < subjects.length; at += WINDOW) {
         const found = await Promise.all(
@@ -170,9 +183,17 @@ export function openDeadLetterStream(broker: Broker, definition: StreamDefinitio
       const found = await letterAt(id);
       return found && (await read(found));
     },
-    async discard(id) {
+    async settle(id, { as, by = null, why = null }) {
       const found = await letterAt(id);
       if (found === undefined) return false;
+      const first = Buffer.from(found.body);
+      const head = JSON.parse(first.subarray(0, first.indexOf("\n")).toString()) as Head;
+      const settled: Settlement = { as, at: new Date().toISOString(), by, why };
+      const record = { id, failedAt: found.time.toISOString(), settled };
+      await publish(
+        found.subject.replace(`${prefix}.dead.`, `${prefix}.settled.`),
+        Buffer.from(`${JSON.stringify({ ...head, bodyBytes: 0, record })}\n`),
+      );
       for (let part = 1; ; part += 1) {
         const rest = await broker.storedMessage(stream, { last: restOf(found.subject, part) });
         if (rest === undefined) break;

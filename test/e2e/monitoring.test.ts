@@ -272,7 +272,7 @@ test("a message that is no event is a dead letter, which waits for a person", {
     () => bare.publish("auth.user.none.created", "no event"),
     async () => {
       for (const service of ["sfs", "compute"] as const)
-        await mesh.databases[service].query("UPDATE mesh.dead_letter SET redriven_at = now()");
+        await mesh.databases[service].query("UPDATE mesh.dead_letter SET settled_as = 'redriven'");
     },
   );
 });

@@ -93,6 +93,18 @@ test("dead letters are listed, shown whole, redriven and discarded", async () =>
   expect((await operate("status")).code).toBe(1);
   expect(await operate("dlq", "discard", "sfs", String(letter.id))).toMatchObject({ code: 0 });
   expect((await operate("dlq", "list", "sfs")).code).toBe(0);
+  // Its body is gone, and who let it go is known; nobody can do so twice, or have it again.
+  expect((await operate("dlq", "show", "sfs", String(letter.id))).body).toMatchObject({
+    body: "",
+    error: letter.error,
+    settled: { as: "discarded", by: expect.stringMatching(/^\S+@\S+$/), why: null },
+  });
+  expect(await operate("dlq", "discard", "sfs", String(letter.id))).toMatchObject({ code: 1 });
+  const again = await operate("dlq", "redrive", "sfs", String(letter.id));
+  expect(again.body.redriven[0]).toMatchObject({
+    outcome: "refused",
+    reason: expect.stringMatching(/^it was discarded by \S+@\S+ at /),
+  });
 });
 
 test("redrive applies a dead letter whose cause was fixed", async () => {
@@ -105,7 +117,7 @@ test("redrive applies a dead letter whose cause was fixed", async () => {
     return (await sfs.query<{ id: string }>(sql, [id])).rows[0];
   });
   await sfs.query("ALTER TABLE user_cache ALTER username TYPE text");
-  const redriven = await operate("dlq", "redrive", "sfs", String(letter.id));
+  const redriven = await operate("dlq", "redrive", "sfs", String(letter.id), "--why", "mended");
   expect(redriven.body.redriven[0]).toMatchObject({ outcome: "applied" });
   expect((await cached(mesh, "sfs", id))?.username).toBe("far-longer-than-that");
 });
@@ -303,7 +315,22 @@ test("trace gets over discarded dead letters: resync brings the row of a real ev
   );
   await sfs.query("ALTER TABLE user_cache ALTER username TYPE text");
   for (const service of ["sfs", "compute"])
-    expect((await meshWith(ROOT, mesh.env, "dlq", "discard", service, "--all")).code).toBe(0);
+    expect(
+      (
+        await meshWith(
+          ROOT,
+          mesh.env,
+          "dlq",
+          "discard",
+          service,
+          "--all",
+          "--by",
+          "ada",
+          "--why",
+          "too\nlong",
+        )
+      ).code,
+    ).toBe(0);
 
   const text = await meshWith(ROOT, mesh.env, "trace", "auth.user", "zz");
   expect(text.code, text.stdout).toBe(0);
@@ -316,10 +343,17 @@ test("trace gets over discarded dead letters: resync brings the row of a real ev
   expect(lost.code).toBe(1);
   expect(lost.body.problems).toEqual([
     {
-      problem: expect.stringMatching(/^sfs: .*an operator has discarded its dead letter/),
+      problem: expect.stringMatching(
+        /^sfs: it lacks the event, whose dead letter an operator let go: it was discarded by ada at 20\S+Z: too\nlong$/,
+      ),
       remedy: expect.stringMatching(/^mesh resync sfs,/),
     },
   ]);
+  const record = await meshWith(ROOT, mesh.env, "dlq", "list", "sfs", "--settled");
+  expect(record.code).toBe(0);
+  expect(record.stdout).toMatch(
+    new RegExp(`^sfs +\\d+ +discarded +20\\S+Z +ada +too\\\\nlong +auth\\.user\\.${id}\\.created$`, "m"),
+  );
   await operate("resync", "sfs");
   await waitFor(async () => await cached(mesh, "sfs", id));
   const brought = await operate("trace", "auth.user", id);

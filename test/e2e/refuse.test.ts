@@ -108,7 +108,7 @@ const rows = async (pool: pg.Pool, table: string) =>
 const letters = async (pool: pg.Pool) =>
   (
     await pool.query(
-      "SELECT id, durable, entity_id, error FROM mesh.dead_letter WHERE redriven_at IS NULL ORDER BY id",
+      "SELECT id, durable, entity_id, error FROM mesh.dead_letter WHERE settled_as IS NULL ORDER BY id",
     )
   ).rows;
 const outbox = async () => (await shop.query("SELECT FROM mesh.outbox")).rowCount;

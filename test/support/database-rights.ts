@@ -75,7 +75,7 @@ export const MAY: readonly string[] = [
   "table mesh.attempt SELECT INSERT UPDATE DELETE",
   "table mesh.broker SELECT UPDATE (max_event_bytes)",
   "table mesh.cascade_task SELECT INSERT UPDATE DELETE",
-  "table mesh.dead_letter SELECT INSERT UPDATE (redriven_at) DELETE",
+  "table mesh.dead_letter SELECT INSERT UPDATE (body, settled_as, settled_at, settled_by, settled_why)",
   "table mesh.entity_version SELECT INSERT UPDATE DELETE",
   "table mesh.migration SELECT",
   "table mesh.moment SELECT UPDATE (next_at, attempts, last_error)",

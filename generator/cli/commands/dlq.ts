@@ -1,4 +1,11 @@
-import { type DeadLetter, messageOf, reasonOf, type ServiceLetters } from "@meshwright/runtime";
+import { hostname, userInfo } from "node:os";
+import {
+  type DeadLetter,
+  messageOf,
+  reasonOf,
+  type ServiceLetters,
+  type Settling,
+} from "@meshwright/runtime";
 import { UsageError } from "../../project/usage-error.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour, print, printJson, printTable } from "../../terminal/terminal.js";
@@ -12,22 +19,43 @@ interface Output {
 
 interface Selection extends Output {
   readonly all?: boolean;
+  /** Who does it, and why, for the record. */
+  readonly by?: string;
+  readonly why?: string;
+}
+
+interface Listing extends Output {
+  readonly settled?: boolean;
 }
 
 /** A page that a person reads; `--json` gives as many as there are. */
 const SHOWN = 100;
 const EVERY = 1_000_000;
 
-export async function list(only: string | undefined, { json }: Output): Promise<ExitCode> {
+export async function list(only: string | undefined, { json, settled = false }: Listing): Promise<ExitCode> {
   const running = await findRunningMesh(only);
   const letters: ({ readonly service: string } & DeadLetter)[] = [];
   // Those without consumers too: an outbox has dead letters of its own.
   for (const service of [...running.services, ...running.stateless]) {
-    const found = await withLetters(running, service, ({ list }) => list(json ? EVERY : SHOWN));
+    const found = await withLetters(running, service, ({ list }) => list(json ? EVERY : SHOWN, { settled }));
     letters.push(...found.map((letter) => ({ service: service.name, ...letter })));
   }
   if (json) printJson({ deadLetters: letters });
-  else if (letters.length === 0) print("no dead letters");
+  else if (letters.length === 0)
+    print(settled ? "no dead letter was redriven or discarded" : "no dead letters");
+  else if (settled)
+    printTable(
+      ["service", "id", "done", "at", "by", "why", "subject"],
+      letters.map(({ service, id, settled: done, subject }) => [
+        service,
+        String(id),
+        done?.as ?? "",
+        done?.at ?? "",
+        done?.by ?? "-",
+        shorten(oneLine(done?.why ?? "-"), 100),
+        subject,
+      ]),
+    );
   else
     printTable(
       ["service", "id", "failed at", "attempts", "subject", "error"],
@@ -40,7 +68,7 @@ export async function list(only: string | undefined, { json }: Output): Promise<
         shorten(reasonOf(error).split("\n", 1)[0] ?? "", 100),
       ]),
     );
-  return letters.length === 0 ? 0 : 1;
+  return letters.length === 0 || settled ? 0 : 1;
 }
 
 export function show(name: string, id: string, { json }: Output): Promise<ExitCode> {
@@ -65,7 +93,7 @@ export function redrive(name: string, ids: readonly string[], options: Selection
   return withNamed(name, async (letters) => {
     const outcomes: { readonly id: number; readonly outcome: string; readonly reason?: string }[] = [];
     for (const id of await select({ name, letters }, ids, options)) {
-      const result = await letters.redrive(id).catch((error: unknown) => ({
+      const result = await letters.redrive(id, said(options)).catch((error: unknown) => ({
         outcome: "failed" as const,
         reason: messageOf(error),
       }));
@@ -83,13 +111,19 @@ export function discard(name: string, ids: readonly string[], options: Selection
   return withNamed(name, async (letters) => {
     const outcomes: { readonly id: number; readonly discarded: boolean }[] = [];
     for (const id of await select({ name, letters }, ids, options)) {
-      outcomes.push({ id, discarded: await letters.discard(id) });
+      outcomes.push({ id, discarded: await letters.discard(id, said(options)) });
     }
     if (options.json) printJson({ discarded: outcomes });
     else
-      for (const { id, discarded } of outcomes) print(`${id}: ${discarded ? "discarded" : "there is none"}`);
+      for (const { id, discarded } of outcomes)
+        print(`${id}: ${discarded ? "discarded" : "none that waits"}`);
     return outcomes.every(({ discarded }) => discarded) ? 0 : 1;
   });
+}
+
+/** The name of a session, where nobody says who it is: `ada@ops-1`. */
+function said({ by, why }: Selection): Settling {
+  return { by: by ?? `${userInfo().username}@${hostname()}`, why: why ?? null };
 }
 
 async function withNamed(

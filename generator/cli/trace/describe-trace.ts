@@ -1,4 +1,4 @@
-import { type RowStanding, reasonOf, type Standing } from "@meshwright/runtime";
+import { describeSettlement, type RowStanding, reasonOf, type Standing } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import { oneLine, shorten } from "../../quote/visible.js";
 import { colour } from "../../terminal/terminal.js";
@@ -53,8 +53,11 @@ function ownerLines({ owner }: EntityTrace): string[] {
     ...(waiting.length === 0
       ? [line("outbox", "nothing of it waits")]
       : waiting.map((text) => line("outbox", text))),
-    ...owner.refused.map(({ id, subject, error }) =>
-      line("outbox", `${subject} is dead letter ${id}: ${reasonOf(error)}`),
+    ...owner.refused.map(({ id, subject, error, settled }) =>
+      line(
+        "outbox",
+        `${subject} is dead letter ${id}: ${settled === null ? reasonOf(error) : describeSettlement(settled)}`,
+      ),
     ),
     ...owner.moments.map(({ event, dueAt }) => line("moment", `${event} at ${dueAt}`)),
   ];
@@ -114,6 +117,8 @@ function standingText(standing: Standing): string {
       return colour.red(
         `dead letter ${standing.letter.id}, after ${plural(standing.letter.attempts, "attempt")}`,
       );
+    case "discarded":
+      return colour.yellow(`a dead letter: ${describeSettlement(standing.settled)}`);
     case "waiting":
       return `waits, among ${plural(standing.before, "message")}, for ${age(standing.ageSeconds)}`;
     case "passed over":

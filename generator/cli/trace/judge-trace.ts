@@ -1,4 +1,4 @@
-import { reasonOf } from "@meshwright/runtime";
+import { describeSettlement, reasonOf } from "@meshwright/runtime";
 import { plural } from "../../diagnostics/plural.js";
 import type { Consequence, EntityTrace, TracedSubscriber } from "./trace-entity.js";
 
@@ -53,10 +53,12 @@ function ownerProblems({ owner, stream, subscribers }: EntityTrace): Problem[] {
           },
         ]
       : []),
-    ...owner.refused.map(({ id, subject, error }) => ({
-      problem: `${service}: ${subject} must not be published: ${reasonOf(error)}`,
-      remedy: `mesh dlq show ${service} ${id}, then redrive or discard it`,
-    })),
+    ...owner.refused
+      .filter(({ settled }) => settled === null)
+      .map(({ id, subject, error }) => ({
+        problem: `${service}: ${subject} must not be published: ${reasonOf(error)}`,
+        remedy: `mesh dlq show ${service} ${id}, then redrive or discard it`,
+      })),
     ...owner.moments
       .filter(({ attempts }) => attempts > 0)
       .map(({ event, lastError }) => ({
@@ -95,7 +97,7 @@ function subscriberProblems(trace: EntityTrace, one: TracedSubscriber): Problem[
 
 /** Whether the broker has an event of what its owner has neither a row nor a version of: there is nothing that a subscriber could lack. */
 export function isOfNoRow({ owner }: EntityTrace, { standing, trace }: TracedSubscriber): boolean {
-  if (standing.kind !== "passed over") return false;
+  if (standing.kind !== "passed over" && standing.kind !== "discarded") return false;
   if (owner === undefined || "unreachable" in owner || owner.table === undefined) return false;
   const hasCopy = trace !== undefined && "copy" in trace && trace.copy?.row === "there";
   return owner.version === null && owner.row === "missing" && owner.waiting.length === 0 && !hasCopy;
@@ -117,6 +119,15 @@ function standingProblems(found: EntityTrace, one: TracedSubscriber): Problem[] 
           remedy: `mend the cause, then mesh dlq redrive ${service} ${standing.letter.id}`,
         },
       ];
+    case "discarded":
+      return isOfNoRow(found, one) || trace === undefined || !("copy" in trace)
+        ? []
+        : [
+            {
+              problem: `${service}: it lacks the event, whose dead letter an operator let go: ${describeSettlement(standing.settled)}`,
+              remedy: `mesh resync ${service}, which brings the row as its owner has it`,
+            },
+          ];
     case "retrying":
     case "behind":
       return [
@@ -139,7 +150,7 @@ function standingProblems(found: EntityTrace, one: TracedSubscriber): Problem[] 
         ? []
         : [
             {
-              problem: `${service}: the event is settled at the broker, and nothing of it is there: an operator has discarded its dead letter, or the database is older than the event`,
+              problem: `${service}: the event is settled at the broker, and nothing of it is there: the database is older than the event`,
               remedy: `mesh resync ${service}, which brings the row as its owner has it`,
             },
           ];

@@ -173,8 +173,9 @@ async function askSubscriber(
     const definition = stateless.get(service.name);
     if (definition?.stateless === undefined) return without(durable);
     const options = { definition, stateless: definition.stateless, broker, env: running.env };
-    const letters = await answerWithin(lettersInStream({ ...options, logger: quietLogger }).list(10_000));
-    const mine = letters.filter((letter) => letter.durable === durable && letter.entityId === id);
+    const { list } = lettersInStream({ ...options, logger: quietLogger });
+    const letters = await answerWithin(Promise.all([list(10_000), list(10_000, { settled: true })]));
+    const mine = letters.flat().filter((letter) => letter.durable === durable && letter.entityId === id);
     return { ...without(durable), letters: mine.map(toTracedLetter) };
   }
   return await databases.ask(service, async ({ pool, definition }) => {
@@ -202,8 +203,8 @@ function handed(standing: Standing): Standing {
 }
 
 function toTracedLetter(letter: SubscriberTrace["letters"][number]): SubscriberTrace["letters"][number] {
-  const { id, seq, error, attempts, failedAt, redrivenAt } = letter;
-  return { id, seq, error, attempts, failedAt, redrivenAt };
+  const { id, seq, error, attempts, failedAt, settled } = letter;
+  return { id, seq, error, attempts, failedAt, settled };
 }
 
 /** Deeper chains are cut: a mesh in which deletions go round is refused. */

@@ -67,7 +67,10 @@ CREATE TABLE mesh.dead_letter (
     entity       TEXT COLLATE "C",
     entity_id    TEXT COLLATE "C",
     failed_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
-    redriven_at  TIMESTAMPTZ,
+    settled_as   TEXT CHECK (settled_as IN ('redriven', 'discarded')),
+    settled_at   TIMESTAMPTZ,
+    settled_by   TEXT,
+    settled_why  TEXT,
     UNIQUE (durable, stream, stream_seq)
 );
 COMMENT ON TABLE mesh.dead_letter IS
@@ -78,13 +81,16 @@ COMMENT ON COLUMN mesh.dead_letter.stream IS 'Stream of the message, or the one 
 COMMENT ON COLUMN mesh.dead_letter.stream_seq IS 'Effective sequence, which a recreated stream does not use again; so a message has one dead letter per durable. With the durable "outbox" it is mesh.outbox.seq.';
 COMMENT ON COLUMN mesh.dead_letter.subject IS 'Subject of the message.';
 COMMENT ON COLUMN mesh.dead_letter.headers IS 'Headers of the message.';
-COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text.';
+COMMENT ON COLUMN mesh.dead_letter.body IS 'Body of the message. Bytes: it need not be JSON, nor text. Empty of one that was discarded.';
 COMMENT ON COLUMN mesh.dead_letter.error IS 'Why it is not tried again.';
 COMMENT ON COLUMN mesh.dead_letter.attempts IS 'Attempts that were made.';
 COMMENT ON COLUMN mesh.dead_letter.entity IS 'Service and entity, as in mesh.applied; NULL where the message does not say.';
 COMMENT ON COLUMN mesh.dead_letter.entity_id IS 'Id of the entity; NULL where the message does not say.';
 COMMENT ON COLUMN mesh.dead_letter.failed_at IS 'When it became a dead letter.';
-COMMENT ON COLUMN mesh.dead_letter.redriven_at IS 'When mesh dlq redrive last applied it; NULL if never.';
+COMMENT ON COLUMN mesh.dead_letter.settled_as IS 'What an operator has done with it last: mesh dlq redrive has applied it, mesh dlq discard has let it go, with its body; NULL while it waits for one.';
+COMMENT ON COLUMN mesh.dead_letter.settled_at IS 'When.';
+COMMENT ON COLUMN mesh.dead_letter.settled_by IS 'Who.';
+COMMENT ON COLUMN mesh.dead_letter.settled_why IS 'Why, where they have said so.';
 
 CREATE TABLE mesh.cascade_task (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

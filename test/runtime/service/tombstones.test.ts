@@ -120,7 +120,7 @@ describe("a tombstone", () => {
     await other.query("ROLLBACK");
     other.release();
     expect(await remembered()).toEqual(["attempt", "letter", "locked", "task"]);
-    await pool.query("UPDATE mesh.dead_letter SET redriven_at = now()");
+    await pool.query("UPDATE mesh.dead_letter SET settled_as = 'redriven'");
     expect(await forget()).toMatchObject({ tombstones: 2 });
     expect(await remembered()).toEqual(["attempt", "task"]);
   });

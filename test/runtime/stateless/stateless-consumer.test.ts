@@ -159,9 +159,18 @@ test("after its attempts an event is a dead letter of the service's stream: list
   broken = false;
   expect(await kept.redrive(first ?? 0)).toEqual({ outcome: "applied" });
   expect(heard).toEqual(["good 1", "bad 1"]);
-  expect(await kept.discard(second ?? 0)).toBe(true);
+  expect(await kept.discard(second ?? 0, { by: "ada", why: "no such parcel" })).toBe(true);
   expect(await kept.discard(second ?? 0)).toBe(false);
   expect(await kept.list(10)).toEqual([]);
+  expect(await kept.list(10, { settled: true })).toMatchObject([
+    {
+      id: second,
+      entityId: "bad",
+      bodyBytes: 0,
+      settled: { as: "discarded", by: "ada", why: "no such parcel" },
+    },
+    { id: first, entityId: "bad", bodyBytes: 0, settled: { as: "redriven", by: null, why: null } },
+  ]);
 });
 
 test("what is no event is a dead letter at once, whole: as large as the broker takes it, without a body, not UTF-8", async () => {
@@ -186,8 +195,9 @@ test("what is no event is a dead letter at once, whole: as large as the broker t
   ]);
   const letter = listed.find(({ bodyBytes }) => bodyBytes === large.length);
   expect((await letters.show(letter?.id ?? 0))?.body.equals(large)).toBe(true);
-  expect(await letters.discard(letter?.id ?? 0)).toBe(true);
-  expect(await broker.subjectsOf(letters.definition.name, ">")).toHaveLength(3);
+  expect(await letters.settle(letter?.id ?? 0, { as: "discarded" })).toBe(true);
+  // The record that stands for it, in place of all its parts.
+  expect(await broker.subjectsOf(letters.definition.name, ">")).toHaveLength(4);
 });
 
 test("a message that was in the hands of a process that died is tried alone, on record, and given up after its attempts", async () => {

@@ -23,7 +23,8 @@ const event: TracedEvent = {
 };
 const durable = { pending: 2, ackPending: 1, redelivered: 0, created: "", ackFloor: 4 };
 const retry = (seq: number) => ({ seq, attempts: 2, error: "no", nextAt: "t", nextInSeconds: 3 });
-const letter = { id: 1, seq: 7, error: "no", attempts: 3, failedAt: "t", redrivenAt: null };
+const letter = { id: 1, seq: 7, error: "no", attempts: 3, failedAt: "t", settled: null };
+const discarded = { ...letter, settled: { as: "discarded" as const, at: "t", by: "ada", why: null } };
 const state = (version: number | null, seq: number | null) => ({
   version,
   versioned: version !== null,
@@ -40,7 +41,13 @@ describe("what has become of an event at a subscriber", () => {
     ["snapshot", { state: state(3, 5) }, {}],
     ["snapshot", { state: state(3, null) }, {}],
     ["dead", { letters: [letter], retries: [retry(7)] }, {}],
-    ["waiting", { letters: [{ ...letter, redrivenAt: "t" }] }, {}],
+    [
+      "waiting",
+      { letters: [{ ...letter, settled: { as: "redriven" as const, at: "t", by: null, why: null } }] },
+      {},
+    ],
+    ["discarded", { letters: [discarded] }, { durable: { ...durable, ackFloor: 7 } }],
+    ["applied", { letters: [discarded], state: state(4, 9) }, {}],
     ["retrying", { retries: [retry(7)], state: state(2, 6) }, {}],
     ["behind", { retries: [retry(6)], state: state(1, 3) }, {}],
     ["waiting", { retries: [retry(8)] }, {}],
