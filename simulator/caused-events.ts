@@ -1,6 +1,7 @@
 import { headerId, type ServiceDefinition } from "@meshwright/runtime";
 import { matches } from "@meshwright/runtime/simulation";
 import type { LoggedMessage } from "./broker/index.js";
+import { bodyOf, metadataOf } from "./message-body.js";
 import type { Outcome } from "./world.js";
 
 /*
@@ -53,7 +54,7 @@ function doubtOf(
     .find(({ event }) => cause.subject.endsWith(`.${event.action}`));
   if (table === undefined || action !== "deleted" || deletion?.event.change !== "delete") return undefined;
   const body = bodyOf(message);
-  const about = bodyOf(cause)?.metadata?.entity_id;
+  const about = metadataOf(cause).entity_id;
   const columns = (deletion.cascades ?? []).filter(
     (rule) => rule.table.name === table.name && rule.column in (body ?? {}),
   );
@@ -68,27 +69,12 @@ function doubtOf(
 function isDeleted(subject: string, id: string, known: ReadonlyMap<string, LoggedMessage>): boolean {
   const [service, entity, , action] = subject.split(".");
   return [...known.values()].some(
-    (one) =>
-      matches(`${service}.${entity}.*.${action}`, one.subject) && bodyOf(one)?.metadata?.entity_id === id,
+    (one) => matches(`${service}.${entity}.*.${action}`, one.subject) && metadataOf(one).entity_id === id,
   );
-}
-
-interface Body {
-  readonly metadata?: { readonly event_id?: unknown; readonly entity_id?: unknown };
-  readonly [field: string]: unknown;
-}
-
-function bodyOf({ body }: LoggedMessage): Body | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
-    return typeof parsed === "object" && parsed !== null ? (parsed as Body) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** As the headers of what it caused name it. */
 function eventIdOf(message: LoggedMessage): string | undefined {
-  const id = bodyOf(message)?.metadata?.event_id;
+  const { event_id: id } = metadataOf(message);
   return typeof id === "string" ? headerId(id) : undefined;
 }

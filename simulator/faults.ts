@@ -84,8 +84,7 @@ const ACTIONS: Readonly<Record<FaultKind, FaultAction>> = {
   poison: (harness, fault) => poison(harness, fault),
   redeliver(harness, fault) {
     const { world } = harness;
-    const consumers = consumersOf(harness);
-    const consumer = consumers[fault.target % consumers.length];
+    const consumer = consumerOf(harness, fault);
     const log = consumer === undefined ? [] : world.server.log(consumer.stream.name);
     const again = Array.from(
       { length: log.length === 0 ? 0 : fault.count },
@@ -102,8 +101,7 @@ const ACTIONS: Readonly<Record<FaultKind, FaultAction>> = {
     return `the clock of ${database.name} is off by ${ms / HOUR_MS} h`;
   },
   "delete the durable"(harness, fault) {
-    const consumers = consumersOf(harness);
-    const consumer = consumers[fault.target % consumers.length];
+    const consumer = consumerOf(harness, fault);
     if (consumer !== undefined) harness.world.server.deleteConsumer(consumer.stream.name, consumer.durable);
     return `the durable ${consumer?.durable ?? "of nobody"} is deleted`;
   },
@@ -134,7 +132,12 @@ function serviceOf({ world }: Harness, { target }: Fault): SimulatedService {
 }
 
 function consumersOf({ world: { mesh } }: Harness) {
-  return [...mesh.services, ...mesh.stateless].flatMap(({ definition }) => subscriptionsOf(definition));
+  return subscriptionsOf([...mesh.services, ...mesh.stateless]);
+}
+
+function consumerOf(harness: Harness, { target }: Fault) {
+  const consumers = consumersOf(harness);
+  return consumers[target % consumers.length];
 }
 
 function streamOf(harness: Harness, { target }: Fault): string {
@@ -176,8 +179,7 @@ const UNREADABLE = POISON.filter((body) => !body.includes("metadata"));
 
 function poison(harness: Harness, fault: Fault): string {
   const { world, activeFaults } = harness;
-  const consumers = consumersOf(harness);
-  const consumer = consumers[fault.target % consumers.length];
+  const consumer = consumerOf(harness, fault);
   if (consumer === undefined) return "nobody is poisoned";
   const bodies = consumer.stream.envelope === undefined ? POISON : UNREADABLE;
   for (let number = 0; number < fault.count; number += 1) {

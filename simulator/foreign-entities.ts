@@ -47,9 +47,7 @@ export function describeForeign(
   services: readonly PlayedService[],
   payloads: MeshFacts["payloads"],
 ): readonly ForeignEntity[] {
-  const consumers = services.flatMap(({ definition }) =>
-    subscriptionsOf(definition).filter(({ stream }) => stream.external === true),
-  );
+  const consumers = subscriptionsOf(services).filter(({ stream }) => stream.external === true);
   const entities = [...new Set(consumers.map(({ entity }) => entity))];
   return entities.flatMap((entity): ForeignEntity[] => {
     const heard = consumers.filter((consumer) => consumer.entity === entity);

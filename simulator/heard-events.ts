@@ -1,5 +1,6 @@
 import { matches } from "@meshwright/runtime/simulation";
 import { type Copy, isForeign } from "./mesh.js";
+import { metadataOf } from "./message-body.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
 
@@ -46,16 +47,10 @@ export async function checkHeardEvents(
 
 function readTold({ world, poison }: Outcome, { consumer }: Copy): readonly Told[] {
   const read = new Map<string, Told>();
-  for (const { subject, body } of world.server.log(consumer.stream.name)) {
+  for (const message of world.server.log(consumer.stream.name)) {
+    const { subject } = message;
     if (!matches(consumer.filter, subject) || poison.includes(subject)) continue;
-    const { metadata } = JSON.parse(Buffer.from(body).toString()) as {
-      readonly metadata: {
-        readonly event_id: string;
-        readonly entity_id: string;
-        readonly version?: number;
-      };
-    };
-    const { event_id: eventId, entity_id: id, version } = metadata;
+    const { event_id: eventId = "", entity_id: id = "", version } = metadataOf(message);
     const action = subject.split(".").at(-1) ?? "";
     if (version !== undefined) read.set(eventId, { eventId, id, version, action });
   }

@@ -1,6 +1,7 @@
 import { matches, scopeOf } from "@meshwright/runtime/simulation";
 import { readEarlierRows } from "./earlier-rows.js";
 import { type Copy, isCreationUnmade, isSynced } from "./mesh.js";
+import { metadataOf } from "./message-body.js";
 import { isLossy } from "./plan.js";
 import type { Outcome, World } from "./world.js";
 
@@ -66,18 +67,10 @@ function readUntoldCreations(
   const { consumer } = copy;
   const actions = consumer.events.flatMap(({ event }) => (event.change === "create" ? [event.action] : []));
   const isThere = new Map<string | undefined, boolean>();
-  for (const { subject, body, gone } of server.log(consumer.stream.name))
+  for (const message of server.log(consumer.stream.name)) {
+    const { subject, gone } = message;
     if (matches(consumer.filter, subject) && actions.some((action) => subject.endsWith(`.${action}`)))
-      isThere.set(entityIn(body), gone === undefined);
-  return (id) => isThere.get(id) !== true;
-}
-
-/** The id in a message's metadata; undefined where it has none. */
-export function entityIn(body: Uint8Array): string | undefined {
-  try {
-    const { metadata } = JSON.parse(Buffer.from(body).toString()) as { metadata: { entity_id: string } };
-    return metadata.entity_id;
-  } catch {
-    return undefined;
+      isThere.set(metadataOf(message).entity_id, gone === undefined);
   }
+  return (id) => isThere.get(id) !== true;
 }

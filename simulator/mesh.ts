@@ -36,12 +36,14 @@ export interface StatelessService extends Omit<SimulatedService, "database"> {
 
 export type PlayedService = SimulatedService | StatelessService;
 
-/** What a service subscribes to. */
-export function subscriptionsOf({
-  consumers,
-  stateless,
-}: ServiceDefinition): readonly (ConsumerDefinition | StatelessConsumerDefinition)[] {
-  return [...consumers, ...(stateless?.consumers ?? [])];
+/** What services subscribe to. */
+export function subscriptionsOf(
+  services: readonly PlayedService[],
+): readonly (ConsumerDefinition | StatelessConsumerDefinition)[] {
+  return services.flatMap(({ definition: { consumers, stateless } }) => [
+    ...consumers,
+    ...(stateless?.consumers ?? []),
+  ]);
 }
 
 /** By service, table and column: texts that PostgreSQL reads as values of the column. */

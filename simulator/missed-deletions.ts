@@ -1,6 +1,7 @@
 import type { ConsumerDefinition } from "@meshwright/runtime";
 import { scopeOf } from "@meshwright/runtime/simulation";
 import { type Copy, isForeign } from "./mesh.js";
+import { metadataOf } from "./message-body.js";
 import { isLossy } from "./plan.js";
 import type { Outcome } from "./world.js";
 
@@ -61,16 +62,12 @@ function readFirstVersions(
   if (isForeign(owner)) return firstVersions;
   const { stream } = owner.service.definition;
   if (stream === undefined) return firstVersions;
-  for (const { subject, body } of world.server.log(stream.name)) {
+  for (const message of world.server.log(stream.name)) {
+    const { subject } = message;
     const isDeletion = deletions.some((action) => subject.endsWith(`.${action}`));
     if (!isDeletion || !subject.startsWith(`${consumer.entity}.`) || poison.includes(subject)) continue;
-    const { metadata } = JSON.parse(Buffer.from(body).toString()) as {
-      readonly metadata: { readonly entity_id: string; readonly version: number };
-    };
-    firstVersions.set(metadata.entity_id, [
-      ...(firstVersions.get(metadata.entity_id) ?? []),
-      metadata.version + 1,
-    ]);
+    const { entity_id: id = "", version = 0 } = metadataOf(message);
+    firstVersions.set(id, [...(firstVersions.get(id) ?? []), version + 1]);
   }
   return firstVersions;
 }

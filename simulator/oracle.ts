@@ -6,8 +6,9 @@ import { checkCauses } from "./caused-events.js";
 import { checkEarlierRows } from "./earlier-rows.js";
 import { compareForeignCopy } from "./foreign-copies.js";
 import { checkHeardEvents } from "./heard-events.js";
-import { checkLastIncarnations, type Effect, entityIn } from "./last-incarnations.js";
+import { checkLastIncarnations, type Effect } from "./last-incarnations.js";
 import { type Copy, copiesOf, isForeign, isSynced, type Owner } from "./mesh.js";
+import { metadataOf } from "./message-body.js";
 import { checkMissedDeletions } from "./missed-deletions.js";
 import { checkMissingCauses } from "./missing-causes.js";
 import { checkMoments } from "./moments.js";
@@ -194,7 +195,7 @@ async function checkHooksBefore(outcome: Outcome, { consumer, service }: Copy): 
     const prefix = `${definition.name}.${table.entity}.`;
     const deleted = log
       .filter(({ subject }) => subject.startsWith(prefix) && subject.endsWith(".deleted"))
-      .map(({ body }) => entityIn(body));
+      .map((message) => metadataOf(message).entity_id);
     return [...new Set(deleted)]
       .filter((id) => id !== undefined && !outcome.writerDeletions.has(`${table.name} ${id}`))
       .filter((id) => !outcome.hookCalls.has(`${table.name} ${id}`))

@@ -33,12 +33,8 @@ export async function findPendingWork(harness: Harness, since: number): Promise<
         onlySnapshots: true,
         hooksFail: hooks !== null && snapshots?.hooksFail !== false,
       };
-    for (const { durable, stream } of service.definition.consumers) {
-      const pendingMessages = pendingOf(world, stream.name, durable);
-      if (pendingMessages !== undefined) return pending(pendingMessages);
-    }
   }
-  for (const { durable, stream } of world.mesh.stateless.flatMap((one) => subscriptionsOf(one.definition))) {
+  for (const { durable, stream } of subscriptionsOf([...world.mesh.services, ...world.mesh.stateless])) {
     const pendingMessages = pendingOf(world, stream.name, durable);
     if (pendingMessages !== undefined) return pending(pendingMessages);
   }

@@ -7,6 +7,7 @@ import type {
 } from "@meshwright/runtime";
 import { matches } from "@meshwright/runtime/simulation";
 import type { LoggedMessage } from "./broker/index.js";
+import { metadataOf } from "./message-body.js";
 import { isLossy } from "./plan.js";
 import type { Actor } from "./schedule.js";
 import type { Outcome, World } from "./world.js";
@@ -150,12 +151,11 @@ function missing(
   messages: readonly LoggedMessage[],
 ): readonly string[] {
   const actions = new Set(events.map(({ event }) => event.action));
-  return messages.flatMap(({ subject, body }) => {
+  return messages.flatMap((message) => {
+    const { subject } = message;
     if (!actions.has(subject.slice(subject.lastIndexOf(".") + 1))) return [];
-    const { metadata } = JSON.parse(Buffer.from(body).toString()) as MeshEvent;
-    return handled.has(`${durable} ${metadata.event_id}`)
-      ? []
-      : [`${durable}: no hook ran for ${subject}, event ${metadata.event_id}`];
+    const { event_id: id } = metadataOf(message);
+    return handled.has(`${durable} ${id}`) ? [] : [`${durable}: no hook ran for ${subject}, event ${id}`];
   });
 }
 

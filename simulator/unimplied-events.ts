@@ -23,7 +23,7 @@ export function describeUnimplied(
   tables: readonly OwnedTable[],
   payloads: MeshFacts["payloads"],
 ): readonly UnimpliedEntity[] {
-  const subscriptions = played.flatMap(({ definition }) => subscriptionsOf(definition));
+  const subscriptions = subscriptionsOf(played);
   return played.flatMap((service): readonly UnimpliedEntity[] => {
     if (service.database === undefined) return [];
     const { name } = service.definition;
