@@ -54,7 +54,8 @@ export async function loadForOperator(
   service: Service,
 ): Promise<Omit<LoadedService, "pool">> {
   const definition = await loadDefinition(service);
-  return { definition, env: { ...defaultsOf(definition), ...running.env } };
+  const defaults = (definition.environment ?? []).map(({ name, default: value }) => [name, value]);
+  return { definition, env: { ...Object.fromEntries(defaults), ...running.env } };
 }
 
 /** The dead letters of a service, in its database or, where it has none, on the broker; open while `work` runs. */
@@ -67,21 +68,16 @@ export async function withLetters<T>(
     return await withService(running, service, (loaded) =>
       work(lettersInDatabase({ ...loaded, logger: quietLogger })),
     );
-  const definition = await loadDefinition(service);
+  const { definition, env } = await loadForOperator(running, service);
   const { stateless } = definition;
   if (stateless === undefined) throw new Error(`service "${service.name}" is generated, and hears nothing`);
   const login = { ...natsLogin(running), name: "mesh_operator", logger: quietLogger };
   const broker = await connectJetStream(login);
   try {
-    const env = { ...defaultsOf(definition), ...running.env };
     return await work(lettersInStream({ definition, stateless, broker, env, logger: quietLogger }));
   } finally {
     await broker.close();
   }
-}
-
-function defaultsOf({ environment = [] }: ServiceDefinition): NodeJS.ProcessEnv {
-  return Object.fromEntries(environment.map(({ name, default: value }) => [name, value]));
 }
 
 /** Loads the generated code of a service, with the hooks beside it. */

@@ -7,13 +7,13 @@ import { findCode } from "../ask/explain-code.js";
 import type { ExitCode } from "../exit-code.js";
 import {
   annotations,
-  findSqlRefusals,
   gatherWarnings,
   printWarnings,
   refusalsToJson,
   reportRefusals,
   warningsToJson,
-} from "../generation.js";
+} from "../findings.js";
+import { findSqlRefusals } from "../generation.js";
 import { printAnnotations } from "../print-annotations.js";
 import { compileProject } from "../project.js";
 

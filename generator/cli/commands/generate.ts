@@ -14,15 +14,8 @@ import { chooseTakenBack } from "../choose-taken-back.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { compareWithLast, readLastMesh } from "../diff/edits-since.js";
 import type { ExitCode } from "../exit-code.js";
-import {
-  gatherWarnings,
-  planProject,
-  printWarnings,
-  reportRefusals,
-  type Warnings,
-  warningsToJson,
-  writeProject,
-} from "../generation.js";
+import { gatherWarnings, printWarnings, reportRefusals, type Warnings, warningsToJson } from "../findings.js";
+import { planProject, writeProject } from "../generation.js";
 import { type RecalledRun, recallRun, rememberRun } from "../last-run.js";
 import {
   compileSources,
