@@ -447,8 +447,9 @@ export function isNumberOf(bits: number | undefined, value: unknown): value is n
 function isSingle(value: number): boolean {
   const single = Math.fround(value);
   if (!Number.isFinite(single) || single === 0) return single === value;
-  // Six digits always come back, but of numbers near zero.
-  if (Math.abs(single) >= 2 ** -126 && Number(value.toPrecision(6)) === value) return true;
+  // Six digits come back, but of numbers near zero, and of those half way between two of single precision.
+  const isUsual = Math.abs(single) >= 2 ** -126 && Math.abs(single) < 2 ** 24;
+  if (isUsual && Number(value.toPrecision(6)) === value) return true;
   return Math.abs(value) === shortestSingle(Math.abs(single));
 }
 

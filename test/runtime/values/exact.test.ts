@@ -431,6 +431,18 @@ describe("whole numbers past 2^53", () => {
     await expect(mesh.apply(body.replace(/"version":\d+/, '"version":9007199254740993'))).rejects.toThrow(
       "/metadata/version",
     );
+    for (const level of ["0.123456789", "1e39", "18000000000"])
+      await expect(mesh.apply(body.replace('"level":0.1', `"level":${level}`)), level).rejects.toThrow(
+        "/level",
+      );
+    for (const currency of ["EU ", " ", "EUROS"])
+      await expect(
+        mesh.apply(body.replace('"currency":"EUR"', `"currency":"${currency}"`)),
+        currency,
+      ).rejects.toThrow("/currency");
+    await expect(mesh.apply(body.replace('"levels":[]', '"levels":[0.1,16777217]'))).rejects.toThrow(
+      "/levels",
+    );
   });
 });
 
