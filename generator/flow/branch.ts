@@ -23,6 +23,8 @@ export type How =
   /** A column of the table references it; `with` has the column, what becomes of its rows, and the events of a deletion. */
   | "refers to"
   | "serves"
+  /** A resource that takes a private column, and shows it to nobody. */
+  | "takes"
   /** The same seen from the service, with the table and whether it is written too. */
   | "offers"
   /** A copy, or a check of what is left, reads it where the owner lists its rows. */

@@ -175,7 +175,10 @@ function checks(at: ColumnPart, { table, column }: Stands): readonly Link[] {
 }
 
 function resources(flow: Flow, at: ColumnPart, { column }: Stands): readonly Link[] {
-  if (column.private === true) return [];
+  if (column.private === true)
+    return resourcesOf(flow, at).flatMap(({ to, with: [mode] }): readonly Link[] =>
+      mode === "read-only" ? [] : [{ how: "takes", to, with: [] }],
+    );
   return resourcesOf(flow, at).map((link) => ({
     ...link,
     with: [column.shown ?? column.name, ...link.with],

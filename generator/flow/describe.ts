@@ -113,6 +113,8 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
       return `${names[0]} references it, ${afterParent(names[1], names.slice(2))}`;
     case "serves":
       return `shows it${names.length > 1 ? ` as ${names[0]}` : ""}, ${names.at(-1)}`;
+    case "takes":
+      return "takes it, and shows it to nobody";
     case "offers":
       return `shows ${list}`;
     case "snapshot":

@@ -213,7 +213,7 @@ test("a table tells which rules reach its rows, and a resource who reads it", ()
   ]);
 });
 
-test("what is private is shown by nothing, and a constraint tells what it asks", () => {
+test("what is private is shown by nothing and may be written, and a constraint tells what it asks", () => {
   const flow = market({
     shop: 'items: { checks: { cheap: "cost < price" }, unique: [[price, cost]], columns: { item_id: { type: nanoid, key: true }, price: integer, cost: { type: integer, private: true, check: cost > 0 } } }',
     subjects: GONE,
@@ -222,7 +222,8 @@ test("what is private is shown by nothing, and a constraint tells what it asks",
     "shop_db.items.cost  integer",
     "├─ check  cost > 0",
     "├─ check  cost < price",
-    "└─ unique (price, cost)  covers it",
+    "├─ unique (price, cost)  covers it",
+    "└─ shop /items  takes it, and shows it to nobody",
   ]);
 });
 

@@ -588,4 +588,157 @@ export const marketEdits: readonly Edit[] = [
     ],
     ["breaking-consumer event-meaning-changed: erp, ledger, mail; publisher 3"],
   ],
+  [
+    "an event on becoming another value of another column",
+    [["when: { state: paid } }", "when: { person_id: x } }"]],
+    ["breaking-consumer emission-changed: erp, ledger, mail, stock; publisher 3"],
+  ],
+  [
+    "a copy's column is filled by another field",
+    [
+      [
+        "columns: { item_id: { type: text, key: true }, title: text,",
+        "columns: { item_id: { type: text, key: true }, title: { type: text, from: state },",
+      ],
+    ],
+    ["breaking-consumer copy-filled-otherwise: stock; publisher 1"],
+  ],
+  [
+    "a service without a database gets a named consumer",
+    [
+      [
+        "subscribes: [shop.order.*, people.person.*]",
+        "subscribes: [shop.order.*, people.person.*, { to: people.person.deleted, name: gdpr }]",
+      ],
+    ],
+    ["operational subscription-added: mail; operator 1"],
+  ],
+  [
+    "all streams keep fewer bytes",
+    [["types:\n  Money", "streams: { max_bytes: 64MiB }\ntypes:\n  Money"]],
+    [
+      "operational retention-shortened: erp, ledger, mail, shop, stock; operator 1",
+      "operational retention-shortened: erp, ledger; operator 1",
+      "operational retention-shortened: mail, people, shop; operator 1",
+    ],
+  ],
+  [
+    "a column that exists is declared no longer, in a database that shares another",
+    [["sku: text, cents: bigint", "sku: text"]],
+    ["breaking-consumer column-dropped: ledger; owner 2"],
+  ],
+  [
+    "a cascade goes, with its index",
+    [["  - { on: shop.order.deleted, service: ledger, delete: bookings.order_id }\n", ""]],
+    ["operational cascade-removed: ledger; anybody 1"],
+  ],
+  [
+    "an event of its own becomes one of another entity's rows",
+    [
+      [
+        "shop.line.{id}.added: { event: LineAdded, emit: { table: lines, on: insert }",
+        "shop.line.{id}.added: { event: LineAdded, emit: { table: lines, on: insert, id: item_id }",
+      ],
+    ],
+    ["compatible emission-changed: ; anybody 1", "compatible event-meaning-changed: ; anybody 1"],
+  ],
+  [
+    "a constant more in a payload",
+    [["payload: { order_id: nanoid, sum", "payload: { v: { const: 2 }, order_id: nanoid, sum"]],
+    ["breaking-consumer field-required: erp, ledger, mail, stock; publisher 2"],
+  ],
+  [
+    "a pattern of a field of rows that come to hold a value",
+    [
+      [
+        "sum: { from: total }, state: string }",
+        'sum: { from: total }, state: { type: string, pattern: "^p" } }',
+      ],
+    ],
+    ["breaking-publisher field-narrowed: erp, ledger, mail, shop, stock; publisher 2"],
+  ],
+  [
+    "what a column held before, in a payload",
+    [
+      [
+        "sum: { from: total }, state: string }",
+        "sum: { from: total }, state: string, was: { from: old.state } }",
+      ],
+    ],
+    ["breaking-consumer field-required: erp, ledger, mail, stock; publisher 2"],
+  ],
+  [
+    "another envelope of a publisher written by hand",
+    [
+      [
+        "    external: true\n    publishes: [erp.*]",
+        "    external: true\n    envelope: cloudevents\n    publishes: [erp.*]",
+      ],
+    ],
+    ["breaking-publisher envelope-changed: erp, ledger; owner 1"],
+  ],
+  [
+    "a service without a database goes",
+    [
+      [
+        "  mail:\n    subscribes: [shop.order.*, people.person.*]\n    environment: { SMTP: { required: true } }\n",
+        "",
+      ],
+    ],
+    ["operational service-removed: mail; consumers 1"],
+  ],
+  [
+    "a column that exists is declared as another type",
+    [["sku: text, cents", "sku: varchar(10), cents"]],
+    ["compatible column-narrowed: ledger; anybody 1"],
+  ],
+  [
+    "more digits in a column and in its copy",
+    [
+      ["          price: numeric(10,2)\n", "          price: numeric(12,4)\n"],
+      [
+        'title: text, price: "numeric(10,2)", state: text }',
+        'title: text, price: "numeric(12,4)", state: text }',
+      ],
+    ],
+    [
+      "breaking-consumer column-widened: stock; owner 3",
+      "breaking-publisher column-widened: shop, stock; owner 3",
+    ],
+  ],
+  [
+    "soft deletion by a new column",
+    [
+      ["        soft_delete: gone_at\n", "        soft_delete: gone\n"],
+      [
+        "          gone_at: timestamptz?\n",
+        "          gone_at: timestamptz?\n          gone: { type: boolean, default: false }\n",
+      ],
+    ],
+    ["compatible column-added: ; anybody 1", "destructive soft-deletion-removed: shop, stock; owner 1"],
+  ],
+  [
+    "a table of a cascade under another name",
+    [
+      ["      bookings:\n        columns", "      entries:\n        renamed_from: bookings\n        columns"],
+      ["delete: bookings.order_id", "delete: entries.order_id"],
+    ],
+    ["breaking-publisher table-renamed: ledger; owner 1"],
+  ],
+  [
+    "a column of a cascade under another name",
+    [
+      [
+        "booking_id: { type: nanoid, key: true }, order_id: text,",
+        "booking_id: { type: nanoid, key: true }, ref_order: { type: text, renamed_from: order_id },",
+      ],
+      ["delete: bookings.order_id", "delete: bookings.ref_order"],
+    ],
+    ["breaking-publisher column-renamed: ledger; owner 3"],
+  ],
+  [
+    "another port, and a resource less",
+    [["port: 8083, resources: { /bins: bins }", "port: 9083, resources: {}"]],
+    ["breaking-consumer resource-removed: stock; consumers 1", "operational port-changed: stock; operator 1"],
+  ],
 ];
