@@ -57,7 +57,11 @@ BEGIN
       SELECT format('TABLE %s', oid::regclass) FROM pg_class
       WHERE relkind IN ('r', 'p') AND relowner <> owner_id
         AND (relnamespace = to_regnamespace(here.schema::TEXT)
-          OR oid IN (SELECT to_regclass(CASE cardinality(parse_ident(name)) WHEN 1 THEN 'public.' || name ELSE name END) FROM unnest(here.tables) AS name))
+          OR oid IN (SELECT to_regclass(CASE cardinality(parse_ident(name)) WHEN 1 THEN 'public.' || name ELSE name END) FROM unnest(here.tables) AS name)
+          -- What the owner of another service here has made is that service's until its own migration gives it up.
+          AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspowner = relowner AND nspname ~ '^mesh_?' AND nspname <> here.schema
+            AND to_regclass(format('%I.migration', nspname)) IS NOT NULL
+            AND NOT EXISTS (SELECT FROM pg_namespace AS own WHERE own.nspname = here.schema AND own.nspowner = relowner)))
       UNION ALL
       SELECT format('TYPE %s', reltype::regtype) FROM pg_class
       WHERE relkind = 'c' AND relnamespace = to_regnamespace(here.schema::TEXT) AND relowner <> owner_id
