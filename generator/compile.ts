@@ -35,6 +35,8 @@ export interface Compilation {
   readonly placeOf: (part: Part) => Position | undefined;
   /** Where keys lead, or the nearest thing around it. */
   readonly placeAt: (path: readonly PathStep[]) => Place;
+  /** Lets go of the syntax, which takes more memory than the mesh: whoever asks for a place afterwards has it read again. */
+  readonly forgetSyntax: () => void;
 }
 
 export interface CompileOptions {
@@ -51,9 +53,9 @@ export function compileMesh(text: string | Uint8Array, options: CompileOptions):
   const decoded = typeof text === "string" ? { text, invalidAt: undefined } : decodeText(text);
   const source = createSourceText(decoded.text, options.file);
   const found = collectDiagnostics(source);
-  const value = decoded.invalidAt === undefined ? readYaml(source, found.report) : undefined;
+  const read = decoded.invalidAt === undefined ? readSyntax(source, found.report) : UNREAD;
   if (decoded.invalidAt !== undefined) reportEncoding(decoded.invalidAt, found.report);
-  const program = value && readProgram(value, found.report);
+  const { program } = read;
   const ignores = program === undefined ? [] : readIgnores(source, found.report);
   if (program !== undefined) checkProgram(program, found.report);
   const isSound = program !== undefined && !hasErrors(found.list());
@@ -62,8 +64,9 @@ export function compileMesh(text: string | Uint8Array, options: CompileOptions):
   const isValid = isSound && !hasErrors(found.list());
   const { hooks, warnings = true } = options;
   const ignored = isValid && warnings ? advise({ program, ignores, found, hooks }) : [];
-  const locate: Compilation["locate"] = (mistakes) => locateMistakes(mistakes, { source, value });
-  let find: FindPlace | undefined;
+  const syntax = holdSyntax(source, read);
+  const locate: Compilation["locate"] = (mistakes) =>
+    mistakes.length === 0 ? [] : locateMistakes(mistakes, { source, value: syntax.get().value });
   return {
     mesh: isValid ? mesh : undefined,
     diagnostics: found.list(),
@@ -71,12 +74,48 @@ export function compileMesh(text: string | Uint8Array, options: CompileOptions):
     locate,
     locateWarnings: (mistakes) => locateUnignored(locate(mistakes), ignores, source),
     placeOf: (part) => {
-      find ??= program === undefined ? () => undefined : findPlaces(program);
-      const span = find(part);
+      const span = syntax.get().find(part);
       return span && source.positionAt(span.start);
     },
-    placeAt: (path) => placeAt(path, { source, value }),
+    placeAt: (path) => placeAt(path, { source, value: syntax.get().value }),
+    forgetSyntax: syntax.forget,
   };
+}
+
+/** What stands in the file, with its places. */
+interface Syntax {
+  readonly value: Value | undefined;
+  readonly program: Program | undefined;
+}
+
+const UNREAD: Syntax = { value: undefined, program: undefined };
+
+function readSyntax(source: SourceText, report: Report): Syntax {
+  const value = readYaml(source, report);
+  return { value, program: value && readProgram(value, report) };
+}
+
+/** The syntax of a text until it is forgotten, and from the next question on again. */
+function holdSyntax(source: SourceText, read: Syntax) {
+  let held: (Pick<Syntax, "value"> & { readonly find: FindPlace }) | undefined = withPlaces(read);
+  return {
+    get() {
+      held ??= withPlaces(readSyntax(source, collectDiagnostics(source).report));
+      return held;
+    },
+    forget() {
+      held = undefined;
+    },
+  };
+}
+
+function withPlaces({ value, program }: Syntax) {
+  let found: FindPlace | undefined;
+  const find: FindPlace = (part) => {
+    found ??= program === undefined ? () => undefined : findPlaces(program);
+    return found(part);
+  };
+  return { value, find };
 }
 
 interface Advised {

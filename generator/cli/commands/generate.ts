@@ -57,6 +57,8 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   if (!options.json) reportBriefly(compilation);
   else if (!mesh) reportDiagnostics(diagnostics, true);
   if (!mesh) return 1;
+  // Hardly a run has to say more of its places, and the texts of a large mesh need the memory.
+  if (!options.watch) compilation.forgetSyntax();
   const plan = await planProject(mesh, {
     ...options,
     takeBack,
