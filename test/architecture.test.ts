@@ -105,12 +105,13 @@ test("generator and runtime never import each other; the compiler reads the tabl
   expect(broken(({ file, target }) => within(file, "generator") && within(target, "runtime"))).toEqual([]);
   const tables = [
     "values/column-types",
+    "values/int64",
     "values/version",
     "defaults",
     "vocabulary",
     "broker/monitor-thresholds",
   ];
-  const pure = [...tables, "values/column-sql", "values/comparable"].map(
+  const pure = [...tables, "values/column-sql", "values/comparable", "values/object-name"].map(
     (table) => `@meshwright/runtime/${basename(table)}`,
   );
   expect(
@@ -122,6 +123,7 @@ test("generator and runtime never import each other; the compiler reads the tabl
   expect(importsOf("runtime/values/column-sql.ts").map(({ target }) => target)).toEqual([
     "runtime/values/column-types",
   ]);
+  expect(importsOf("runtime/values/object-name.ts").map(({ target }) => target)).toEqual(["node:crypto"]);
   expect(importsOf("runtime/values/comparable.ts").map(({ target }) => target)).toEqual([
     "runtime/values/column-types",
     "runtime/values/moment",

@@ -8,7 +8,7 @@ import {
   isWholeOf,
   isWideElement,
 } from "@meshwright/runtime/column-types";
-import { isInt64 } from "../model/int64.js";
+import { isInt64 } from "@meshwright/runtime/int64";
 
 /*
  * Which values of mesh.yaml PostgreSQL takes as those of a column, and keeps as they are written. Stricter than

@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database, Mesh } from "../model/mesh.js";
 import type { Refusal } from "../plan-output.js";
+import { findConflictMarker } from "../source/conflict-markers.js";
+import { createSourceText } from "../source/text.js";
 
 /** What is wrong with the folders of SQL that databases say; `paths` of generated files are there for the names of migrations. */
 export async function refuseCustomSql(mesh: Mesh, paths: readonly string[]): Promise<readonly Refusal[]> {
@@ -30,6 +32,15 @@ async function refuseFolder(
   const files = names
     .filter((file) => file.endsWith(".sql"))
     .map(async (file) => ({ name: file, text: normalizeSql(await readFile(join(folder, file), "utf8")) }));
+  const unsettled = (await Promise.all(files)).flatMap(({ name: file, text }) => {
+    const marker = findConflictMarker(text);
+    // A line of equals signs alone is a merge's own where its other markers are.
+    if (marker === undefined || !text.includes("<<<<<<< ")) return [];
+    const { line } = createSourceText(text, file).positionAt(marker.start);
+    const message = `${folder}/${file}:${line}: a marker that a merge has left`;
+    return [{ code: "sql-file" as const, path, message, hint: "settle the merge" }];
+  });
+  if (unsettled.length > 0) return unsettled;
   const prefix = `${service}/migrations/`;
   const migrations = paths
     .flatMap((each) => (each.startsWith(prefix) ? [each.slice(prefix.length)] : []))

@@ -18,9 +18,15 @@ export interface Workspace {
 
 const SOURCES = copyLine(".", ".");
 
-/** What stands behind COPY: sources, then where to. A path with a blank has to stand in quotes, and then all. */
+/**
+ * What stands behind COPY: sources, then where to. A path with a blank has to stand in quotes, and then all. A variable is meant by `$`
+ * anywhere, a pattern by `*`, `?` and `[` in a source.
+ */
 function copyLine(...paths: readonly string[]): string {
-  return paths.some((path) => /\s/.test(path)) ? JSON.stringify(paths) : paths.join(" ");
+  const escaped = paths.map((path, at) =>
+    (at === paths.length - 1 ? path : path.replaceAll(/[*?[]/g, "[$&]")).replaceAll("$", "\\$"),
+  );
+  return escaped.some((path) => /\s/.test(path)) ? JSON.stringify(escaped) : escaped.join(" ");
 }
 
 /** A project of workspaces is installed with their code, which may be built on the way. */

@@ -52,8 +52,8 @@ export function readBody(
     });
   }
   const errors = validate === undefined || validate(body) ? [] : (validate.errors ?? []);
-  const surrogates = unpairedSurrogates(body);
-  if (errors.length + surrogates.length > 0) throw invalidBody(errors, { more: surrogates, table });
+  const more = [...unpairedSurrogates(body), ...finerMoments(body, table)];
+  if (errors.length + more.length > 0) throw invalidBody(errors, { more, table });
   return byColumn(request instanceof JsonBody ? withDigits(request.text, body, table) : body, table);
 }
 
@@ -84,6 +84,17 @@ function nameOf(body: unknown): string {
   if (body === undefined) return "none";
   if (body === null) return "null";
   return Array.isArray(body) ? "an array" : `a ${typeof body}`;
+}
+
+/** PostgreSQL would round them. */
+function finerMoments(body: Values, { columns }: TableDefinition): ProblemPart[] {
+  return columns.flatMap((column) => {
+    const name = shownName(column);
+    const value = kindOf(column.type) === "moment" && Object.hasOwn(body, name) ? body[name] : undefined;
+    return typeof value === "string" && /\.\d{6}0*[1-9]/.test(value)
+      ? [{ pointer: `/${name}`, detail: "has digits behind its microseconds, which no column keeps" }]
+      : [];
+  });
 }
 
 /** The driver would write half of a surrogate pair as U+FFFD: not what was sent. */

@@ -4,8 +4,11 @@ import type { ValidationError } from "../definition/event-definition.js";
 import type { ColumnDefinition, TableDefinition } from "../definition/table-definition.js";
 import { InvalidRow } from "../repository/invalid-row.js";
 import { codeOf } from "../text/error-message.js";
-import { kindOf, unsentBy, type ValueKind } from "../values/column-types.js";
+import { kindOf, unsentBy } from "../values/column-types.js";
+
 import { shownName } from "../values/field.js";
+import { objectName } from "../values/object-name.js";
+import { FORMS } from "../values/validation.js";
 import { UnfitValue } from "../values/values.js";
 import { Problem, type ProblemPart, unavailable } from "./problem.js";
 
@@ -81,28 +84,13 @@ function partOf(
       return { pointer: instancePath, detail: "names no field to set" };
     case "pattern": {
       const column = table?.columns.find((each) => `/${shownName(each)}` === instancePath);
-      const form = column && EXPECTED[kindOf(column.type)];
+      const form = column && FORMS[kindOf(column.type)];
       return { pointer: instancePath, detail: form === undefined ? (message ?? "") : `must be ${form}` };
     }
     default:
       return { pointer: instancePath, detail: message ?? `breaks the rule "${keyword}"` };
   }
 }
-
-/** What a value is that breaks the pattern of its column's type. */
-const EXPECTED: Readonly<Record<ValueKind, string | undefined>> = {
-  text: "a text without NUL",
-  uuid: "a uuid: 0188e2a1-7c4e-7b3a-9f53-0f5e0c1d2a3b",
-  "whole number": "a whole number from -2^63 to 2^63-1",
-  number: undefined,
-  decimal: 'a decimal number as a text: "12.50"',
-  boolean: undefined,
-  moment: "a moment with its offset: 2026-01-31T12:00:00Z",
-  day: "a day: 2026-01-31",
-  bytes: "bytes in base64: SGVsbG8=",
-  document: undefined,
-  list: undefined,
-};
 
 function unfitValue(error: UnfitValue, name: string): Problem {
   return new Problem("invalid", "A value is not one that its column can hold.", {
@@ -122,7 +110,10 @@ export function refusalOf(error: unknown, source: ValueSource, table?: TableDefi
       error.errors.map((one) => pointingAt(one, called)),
       { cause: error },
     );
-  if (error instanceof UnfitValue) return unfitValue(error, called(error.column));
+  if (error instanceof UnfitValue)
+    return source === "target"
+      ? new Problem("malformed", `${called(error.column)} ${error.reason}.`, { cause: error })
+      : unfitValue(error, called(error.column));
   if (!(error instanceof DatabaseError)) return undefined;
   switch (error.code) {
     case STATE.unique_violation:
@@ -218,18 +209,29 @@ function brokenReference(error: DatabaseError, called: Called): Problem {
 
 /** PostgreSQL names the constraint only, which is named after its table and column. Of two columns that fit, the longer one is meant. */
 function checkedColumn({ constraint = "" }: DatabaseError, table: TableDefinition | undefined) {
-  const relation = table?.at?.table ?? table?.name;
+  const relation = table?.at?.table ?? table?.name ?? "";
   // What a table that existed has of its own is mostly named as PostgreSQL does it.
   const prefixes = table?.existing === undefined ? [relation] : [`mesh_${relation}`, relation];
   const names = ({ name }: { readonly name: string }) =>
-    prefixes.some((prefix) => constraint.startsWith(`${prefix}_${name}_`));
+    prefixes.some(
+      (prefix) =>
+        constraint.startsWith(`${prefix}_${name}_`) ||
+        CHECK_KINDS.some((kind) => constraint === objectName(prefix, name, kind)),
+    );
   const fitting = table?.columns.filter(names) ?? [];
   return fitting.sort((a, b) => b.name.length - a.name.length)[0];
 }
 
+/** What the names of our own checks end with, unless they are too long for one. */
+const CHECK_KINDS = ["check", "payload", "rule", "travels"];
+
 function brokenCheck(error: DatabaseError, column: ColumnDefinition | undefined): Problem {
   const { constraint = "", table = "its table" } = error;
-  const unsent = column && constraint.endsWith(`_${column.name}_travels`) && unsentBy(column);
+  const relation = error.table ?? "";
+  const travels = [relation, `mesh_${relation}`].some(
+    (prefix) => column && constraint === objectName(prefix, column.name, "travels"),
+  );
+  const unsent = column && travels && unsentBy(column);
   const why = unsent ? `: no message can carry ${unsent}` : "";
   return invalid(
     error,

@@ -76,6 +76,14 @@ test("mesh generate says what is wrong with the folder at its place in mesh.yaml
   );
   rmSync(join(folder, "sql/shop/0003_late.sql"));
   expect(await mesh(folder, "generate")).toMatchObject({ code: 0 });
+  write(
+    "sql/shop/0002_again.sql",
+    "SELECT 1;\n<<<<<<< ours\nSELECT 2;\n=======\nSELECT 3;\n>>>>>>> theirs\n",
+  );
+  expect(await mesh(folder, "generate", "--check")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("sql/shop/0002_again.sql:2: a marker that a merge has left"),
+  });
   write("sql/shop/0002_again.sql", "BEGIN;\n");
   expect(await mesh(folder, "generate", "--check")).toMatchObject({
     code: 1,

@@ -1,7 +1,7 @@
 import { type ColumnType, factsOf, kindOf, type ValueKind } from "@meshwright/runtime/column-types";
+import { isInt64 } from "@meshwright/runtime/int64";
 import type { Report } from "../../diagnostics/report.js";
 import type { ColumnSymbol } from "../../language/symbols.js";
-import { isInt64 } from "../../model/int64.js";
 import { drawnBy } from "../../vocabulary/made-keys.js";
 import { distinct } from "../repeats.js";
 import type { Rule } from "../rule.js";

@@ -6,10 +6,10 @@ import {
   isWholeOf,
   isWideElement,
 } from "@meshwright/runtime/column-types";
+import { isInt64 } from "@meshwright/runtime/int64";
 import type { Samples } from "@meshwright/simulator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
-import { isInt64 } from "../../model/int64.js";
 import type { Column, JsonSchema, JsonValue, Mesh, Table } from "../../model/mesh.js";
 import { fieldsShowing } from "../../rules/emitted.js";
 import { hasRules } from "../../rules/payload-conditions.js";

@@ -7,7 +7,7 @@ import {
   isWideElement,
   wholeRange,
 } from "@meshwright/runtime/column-types";
-import { INT64 } from "../../model/int64.js";
+import { INT64 } from "@meshwright/runtime/int64";
 import type { Column, JsonSchema, Table } from "../../model/mesh.js";
 
 /** What POST takes. A row is softly deleted by DELETE alone. The database fills in what is left out: defaults, nulls, nanoid keys. */

@@ -6,7 +6,7 @@ import {
   factsOf,
   isWideElement,
 } from "@meshwright/runtime/column-types";
-import { INT64 } from "../../model/int64.js";
+import { INT64 } from "@meshwright/runtime/int64";
 import type { Column, JsonSchema, Table, View } from "../../model/mesh.js";
 import { shownName } from "../json-schema/body.js";
 

@@ -1,8 +1,8 @@
 import { BASE64, DAY, DECIMAL, type FieldType } from "@meshwright/runtime/column-types";
+import { INT64 } from "@meshwright/runtime/int64";
 import type { FieldSymbol } from "../../language/symbols.js";
 import { isTypeName } from "../../language/type-name.js";
 import type { Value } from "../../source/value.js";
-import { INT64 } from "../int64.js";
 import type { Field, FieldSource, JsonSchema, JsonValue } from "../mesh.js";
 import { expandReferences, namesIn, referenceTo, replaceReferences } from "../schema-references.js";
 import { required } from "./invariant.js";

@@ -29,6 +29,18 @@ test("a timestamp comes back in UTC, whatever offset it was given with", async (
   const body = { username: "tz", created_at: "2024-02-29T23:30:00.123456+02:00" };
   const row = await readRow(await server.request("POST", "/api/users", { body }));
   expect(row.created_at).toBe("2024-02-29T21:30:00.123456Z");
+  const exact = { username: "tz0", created_at: "2024-02-29T23:30:00.123456000Z" };
+  expect((await readRow(await server.request("POST", "/api/users", { body: exact }))).created_at).toBe(
+    "2024-02-29T23:30:00.123456Z",
+  );
+  // Finer than a column keeps: it would come back as another moment.
+  const finer = await server.request("POST", "/api/users", {
+    body: { username: "tz1", created_at: "2024-02-29T23:30:00.123456789Z" },
+  });
+  expect([finer.status, JSON.parse(await finer.text()).errors]).toEqual([
+    422,
+    [{ pointer: "/created_at", detail: "has digits behind its microseconds, which no column keeps" }],
+  ]);
 });
 
 test("PATCH changes only what it names; null empties; DELETE removes once", async () => {

@@ -43,3 +43,12 @@ test("a path with a blank stands in the form of COPY that has quotes", () => {
   expect(Dockerfile.split(ahead)).toHaveLength(3);
   expect(validateDockerfile(Dockerfile).filter(({ severity }) => severity === 1)).toEqual([]);
 });
+
+test("what COPY would take for a pattern or a variable stands for itself", () => {
+  const { Dockerfile = "" } = deployed(compile(readMesh()), "compose", {
+    tarballs: ["vendor/a[1]*$x.tgz", "$y/b c?.tgz"],
+  });
+  expect(Dockerfile).toContain("COPY vendor/a[[]1][*]\\$x.tgz vendor/\n");
+  expect(Dockerfile).toContain('COPY ["\\\\$y/b c[?].tgz","\\\\$y/"]\n');
+  expect(validateDockerfile(Dockerfile).filter(({ severity }) => severity === 1)).toEqual([]);
+});

@@ -19,6 +19,7 @@ function upToLargest(): string {
   return [...smaller, LARGEST].join("|");
 }
 
+/** Whether the text is one of them. */
 export function isInt64(text: string): boolean {
   return new RegExp(INT64).test(text);
 }
