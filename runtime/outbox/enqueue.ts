@@ -39,7 +39,8 @@ export class InvalidEvent extends Error {
 
 /**
  * What the triggers do, in one statement: takes the entity's next version (its counter stays locked until
- * commit, which orders the events of one entity), writes the row, and wakes the relay.
+ * commit, which orders the events of one entity), writes the row, and wakes the relay. What has one row is a subquery: joined, it would
+ * count for thousands until it is analyzed, and PostgreSQL would plan the statement anew for each event.
  */
 const ENQUEUE = `
 WITH next AS MATERIALIZED (
@@ -48,16 +49,16 @@ WITH next AS MATERIALIZED (
     SELECT next.version, mesh.message($3::uuid, $2, $4, next.version, $5) AS body FROM next
 ), written AS (
     INSERT INTO mesh.outbox (event_id, subject, entity, entity_id, version, body, headers)
-    SELECT $3::uuid, $6, $1, $2, event.version,
-           CASE WHEN pg_catalog.octet_length(event.body) <= broker.max_event_bytes THEN event.body
-                ELSE mesh.refuse_event($6, pg_catalog.octet_length(event.body), broker.max_event_bytes) END,
+    SELECT $3::uuid, $6, $1, $2, version,
+           CASE WHEN pg_catalog.octet_length(body) <= (SELECT max_event_bytes FROM mesh.broker) THEN body
+                ELSE mesh.refuse_event($6, pg_catalog.octet_length(body), (SELECT max_event_bytes FROM mesh.broker)) END,
            CASE WHEN $7::text IS NULL THEN mesh.cause()
                 ELSE coalesce(mesh.cause(), '{}') || pg_catalog.jsonb_build_object('traceparent', $7::text) END
-    FROM event CROSS JOIN mesh.broker AS broker
+    FROM event
     RETURNING 1
 )
-SELECT CASE WHEN relay.notify_suppressed THEN NULL ELSE pg_catalog.pg_notify('mesh_outbox', '') END
-FROM written CROSS JOIN mesh.relay AS relay`;
+SELECT CASE WHEN (SELECT notify_suppressed FROM mesh.relay) THEN NULL ELSE pg_catalog.pg_notify('mesh_outbox', '') END
+FROM written`;
 
 /**
  * Writes one event to the outbox within the caller's transaction: it leaves once that commits, or never.
@@ -72,10 +73,12 @@ export async function enqueueEvent(tx: Tx, outgoing: EventToEnqueue): Promise<vo
   refuseInvalid(event, { event_id: eventId, entity_id: entityId, timestamp: 0, source }, fields);
   const kind = `${service}.${entity}`;
   const values = [kind, entityId, eventId, source, `{${fields.join(",")}}`, subject];
-  const statement = inMeshSchema(ENQUEUE, meshSchema);
+  const text = inMeshSchema(ENQUEUE, meshSchema);
+  // Of several schemas on one connection each has its own. A name has 63 bytes.
+  const name = `enqueue ${meshSchema}`.slice(0, 63);
   try {
     await inCreateSpan(`${kind}.{id}.${action}`, undefined, () =>
-      tx.query(statement, [...values, activeTraceparent()]),
+      tx.query({ name, text, values: [...values, activeTraceparent()] }),
     );
   } catch (cause) {
     // Raised by mesh.refuse_event.

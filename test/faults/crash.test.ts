@@ -1,7 +1,9 @@
 import pg from "pg";
 import { expect, it } from "vitest";
+import { acquireLease } from "../../runtime/outbox/leader-lease.js";
 import { streamPlan } from "../support/broker-plans.js";
 import { migrateMesh, openOwner, orderFaults } from "../support/event-owner.js";
+import { silent } from "../support/loggers.js";
 import { startPostgres, waitFor } from "../support/servers.js";
 
 /*
@@ -34,6 +36,37 @@ it("what the relay deleted without waiting for the disk is not published again w
     expect(orderFaults(wire)).toEqual([]);
     expect(wire).toHaveLength(151);
     await owner.close();
+  } finally {
+    await postgres.remove();
+  }
+});
+
+it("what the relay has done in a transaction is on the disk", async () => {
+  const postgres = await startPostgres({ wal_writer_delay: "10s" });
+  try {
+    const url = await postgres.createDatabase("owner");
+    const pool = new pg.Pool({ connectionString: url });
+    pool.on("error", () => undefined);
+    await migrateMesh(pool);
+    const { signal } = new AbortController();
+    const lease = await acquireLease({
+      ...{ pool, service: "owner", logger: silent, signal },
+      onStandby: () => undefined,
+      onNotify: () => undefined,
+    });
+    await lease?.query("UPDATE mesh.broker SET max_event_bytes = 600", []);
+    await lease?.transaction(async () => {
+      await lease.query("UPDATE mesh.relay SET minimum_version = 7", []);
+    });
+    await lease?.query("UPDATE mesh.broker SET max_event_bytes = 700", []);
+    await postgres.kill();
+    await lease?.release();
+    await postgres.restart();
+    const { rows } = await pool.query(
+      "SELECT minimum_version::int AS minimum, max_event_bytes AS most FROM mesh.relay CROSS JOIN mesh.broker",
+    );
+    expect(rows).toEqual([{ minimum: 7, most: 600 }]);
+    await pool.end();
   } finally {
     await postgres.remove();
   }

@@ -83,14 +83,20 @@ LANGUAGE sql
 RETURN CASE WHEN pg_catalog.octet_length(body) <= 512 THEN body ELSE mesh.fit_large_event(subject, body) END;
 COMMENT ON FUNCTION mesh.fit_event(TEXT, TEXT) IS 'The body itself, or 54000 where the broker would not take it.';
 
+-- A function in SQL would be planned at each call.
 CREATE FUNCTION mesh.next_version(entity TEXT, entity_id TEXT) RETURNS BIGINT
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    next_version BIGINT;
+BEGIN
     INSERT INTO mesh.entity_version AS known (entity, entity_id, version)
     SELECT $1, $2, relay.minimum_version + 1 FROM mesh.relay
     ON CONFLICT (entity, entity_id) DO UPDATE SET version = greatest(known.version + 1, excluded.version)
-    RETURNING known.version;
+    RETURNING known.version INTO next_version;
+    RETURN next_version;
 END;
+$$;
 COMMENT ON FUNCTION mesh.next_version(TEXT, TEXT) IS
     'Takes the next version of one entity; its counter stays locked until commit, which is what orders the events of one entity.';
 

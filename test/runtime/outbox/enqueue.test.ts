@@ -45,6 +45,17 @@ describe("enqueueEvent", () => {
     expect(await rows("seen")).toHaveLength(1);
   });
 
+  it("is planned once for a connection, not for each event", async () => {
+    await withTransaction(owner.pool, async (tx) => {
+      for (let n = 0; n < 10; n += 1) await emitUser(tx, { service: owner.service, id: "often" });
+      const { rows: plans } = await tx.query(
+        "SELECT generic_plans::int AS generic FROM pg_prepared_statements WHERE name = 'enqueue mesh'",
+      );
+      // PostgreSQL plans the first five for their values, to compare.
+      expect(plans[0]?.generic).toBeGreaterThanOrEqual(5);
+    });
+  });
+
   it("writes the event as it goes on the wire, keys in order", async () => {
     const before = Math.floor(Date.now() / 1_000);
     await withTransaction(owner.pool, (tx) =>
