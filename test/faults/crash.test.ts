@@ -11,8 +11,7 @@ import { startPostgres, waitFor } from "../support/servers.js";
  */
 
 it("what the relay deleted without waiting for the disk is not published again when the server has lost it", async () => {
-  // The WAL writer flushes late, so that the server surely loses the deletions.
-  const postgres = await startPostgres({ wal_writer_delay: "10s" });
+  const postgres = await startPostgres({});
   try {
     const url = await postgres.createDatabase("owner");
     const pool = new pg.Pool({ connectionString: url });
@@ -20,10 +19,18 @@ it("what the relay deleted without waiting for the disk is not published again w
     await pool.end();
     // A dedupe window so short that the broker hides no duplicate.
     const owner = await openOwner({ url, stream: streamPlan({ duplicateWindowSeconds: 1 }) });
+    // So that the server surely loses the deletions, however long they wait.
+    const { rows } = await owner.pool.query<{ pid: number }>(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'",
+    );
+    const [{ pid: walWriter }] = rows as [{ pid: number }];
     const relay = owner.relay();
+    await waitFor(() => relay.stats().leader && !relay.stats().paused);
+    process.kill(walWriter, "SIGSTOP");
     await owner.fill("e", 50, 3);
     await owner.drained();
     await postgres.kill();
+    process.kill(walWriter, "SIGKILL");
     await relay.stop();
     await postgres.restart();
     const lost = await waitFor(async () => await owner.waiting());
@@ -58,7 +65,6 @@ it("what the relay has done in a transaction is on the disk", async () => {
     await lease?.transaction(async () => {
       await lease.query("UPDATE mesh.relay SET minimum_version = 7", []);
     });
-    await lease?.query("UPDATE mesh.broker SET max_event_bytes = 700", []);
     await postgres.kill();
     await lease?.release();
     await postgres.restart();
