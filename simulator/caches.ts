@@ -53,9 +53,10 @@ export async function compareCache(
       name: nameIn(column),
       member: memberFilling(column),
     }));
-    const row = wireRow({ columns: compared }, '"$row"', memberFilling);
+    const row = wireRow({ columns: compared }, '"$held"', memberFilling);
+    const held = compared.map((column) => heldAs(column, table));
     const ids = `ARRAY[${[...unheard].map((id) => escapeLiteral(id)).join(", ")}]::text[]`;
-    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row" WHERE ${condition} AND ${idSql(keyColumns(table), '"$row"')} <> ALL (${ids}) ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
+    return `SELECT ${row} AS row FROM ${relationOf(table)} AS "$row", LATERAL (SELECT ${held.join(", ")}) AS "$held" WHERE ${condition} AND ${idSql(keyColumns(table), '"$row"')} <> ALL (${ids}) ORDER BY ${keyList(keyColumns(table), '"$row"')}`;
   };
   const nameAtOwner = (column: ColumnDefinition) => columnShownAs(owner.table, memberFilling(column));
   const [here, there] = await Promise.all([
@@ -79,6 +80,14 @@ export async function compareCache(
       .filter((row) => !left.deletions && !owned.has(row))
       .map((row) => `${consumer.durable}: the cache has ${row}, its source does not`),
   ];
+}
+
+/** SQL: the value of the table's column as the cache has it: a char without its padding, of a real the digits that travel. */
+function heldAs({ name, type }: ColumnDefinition, { columns }: TableDefinition): string {
+  const own = columns.find((column) => column.name === name)?.type ?? type;
+  const [cell, { kind, padded, bits }] = [`"$row".${quote(name)}`, factsOf(own)];
+  const isWider = own !== type && (padded === true || (kind === "number" && bits !== undefined));
+  return `${isWider ? `${cell}::text::${factsOf(type).cast}` : cell} AS ${quote(name)}`;
 }
 
 /** SQL: the row, `"$row"`, holds all of it. `nameIn`: what the columns are called there. */
