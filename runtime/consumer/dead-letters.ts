@@ -178,12 +178,12 @@ export async function showDeadLetter(
 
 /** Keeps the letter as a record, without its body. False when none of this id waits. */
 export async function discardDeadLetter(tx: Tx, id: number, said: Settling = {}): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `UPDATE mesh.dead_letter SET settled_as = 'discarded', settled_at = now(), settled_by = $2, settled_why = $3, body = ''
-WHERE id = $1 AND settled_as IS NULL`,
-    [id, said.by ?? null, said.why ?? null],
-  );
-  return (rowCount ?? 0) > 0;
+  const { rows } = await tx.query<{ found: boolean }>("SELECT mesh.discard_letter($1, $2, $3) AS found", [
+    id,
+    said.by ?? null,
+    said.why ?? null,
+  ]);
+  return rows[0]?.found === true;
 }
 
 function toLetter(row: LetterRow): DeadLetter {

@@ -92,6 +92,17 @@ COMMENT ON COLUMN mesh.dead_letter.settled_at IS 'When.';
 COMMENT ON COLUMN mesh.dead_letter.settled_by IS 'Who.';
 COMMENT ON COLUMN mesh.dead_letter.settled_why IS 'Why, where they have said so.';
 
+CREATE FUNCTION mesh.discard_letter(letter BIGINT, by_whom TEXT, why TEXT) RETURNS BOOLEAN
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE mesh.dead_letter SET settled_as = 'discarded', settled_at = now(), settled_by = by_whom, settled_why = why, body = ''
+    WHERE id = letter AND settled_as IS NULL;
+    RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION mesh.discard_letter(BIGINT, TEXT, TEXT) IS
+    'Lets a dead letter go that waits for an operator: its body goes, the record of it stays. False where none of this id waits.';
+
 CREATE TABLE mesh.cascade_task (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity        TEXT COLLATE "C" NOT NULL,

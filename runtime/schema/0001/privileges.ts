@@ -43,7 +43,8 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON mesh.unfit_row TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.unheard TO %1$I;
         GRANT SELECT, INSERT, DELETE ON mesh.told TO %1$I;
-        GRANT SELECT, INSERT, UPDATE (settled_as, settled_at, settled_by, settled_why, body) ON mesh.dead_letter TO %1$I;
+        GRANT SELECT, INSERT, UPDATE (settled_as, settled_at, settled_by, settled_why) ON mesh.dead_letter TO %1$I;
+        GRANT EXECUTE ON FUNCTION mesh.discard_letter(BIGINT, TEXT, TEXT) TO %1$I;
         -- Which migrations and triggers there are, and where; the owner alone makes them.
         GRANT SELECT ON mesh.migration, mesh.trigger TO %1$I;
         GRANT EXECUTE ON FUNCTION mesh.home() TO %1$I;
