@@ -120,7 +120,8 @@ function columnAdded(column: Column, about: TableAbout): Change {
 function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): readonly Change[] {
   const said = { ...about, column: next };
   const isServed = httpReadersOf(about.pair.next, about.database.next.service, about.meshes.next).length > 0;
-  const isShown = isServed && next.private !== true;
+  // A column by which rows are deleted softly is in no answer.
+  const isShown = isServed && next.private !== true && about.pair.next.softDelete !== next.name;
   const changes: Change[] = [];
   const add = (kind: ChangeKind, says: string, more: { key?: string; former?: string; safe?: string } = {}) =>
     changes.push(columnChange(kind, { ...said, says, ...more }));

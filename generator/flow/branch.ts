@@ -17,6 +17,7 @@ export type How =
   | "of"
   | "at"
   | "soft delete"
+  | "restored"
   | "checks"
   | "covers"
   | "references"

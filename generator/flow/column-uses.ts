@@ -94,6 +94,9 @@ function decisions(context: TreeContext, at: ColumnPart, { softDelete }: Table):
       ...(softDelete === at.column && emit.on.includes("delete")
         ? [{ how: "soft delete" as const, with: [] }]
         : []),
+      ...(softDelete === at.column && emit.on.includes("insert")
+        ? [{ how: "restored" as const, with: [] }]
+        : []),
     ];
   };
   return context.flow
@@ -174,7 +177,9 @@ function checks(at: ColumnPart, { table, column }: Stands): readonly Link[] {
   ];
 }
 
-function resources(flow: Flow, at: ColumnPart, { column }: Stands): readonly Link[] {
+function resources(flow: Flow, at: ColumnPart, { table, column }: Stands): readonly Link[] {
+  // It would always say that the row lives.
+  if (table.softDelete === column.name) return [];
   if (column.private === true)
     return resourcesOf(flow, at).flatMap(({ to, with: [mode] }): readonly Link[] =>
       mode === "read-only" ? [] : [{ how: "takes", to, with: [] }],

@@ -103,6 +103,8 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
             .join("")}`;
     case "soft delete":
       return "is told when it is set: that deletes the row";
+    case "restored":
+      return "is told when it is cleared: that creates the row anew";
     case "checks":
       return list;
     case "covers":

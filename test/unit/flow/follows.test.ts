@@ -69,6 +69,18 @@ test("rows that are deleted softly keep what references them, and say by which c
   ]);
 });
 
+test("a column by which rows are deleted softly is in no answer, and tells of deletions and creations", () => {
+  const flow = market({
+    shop: "items: { soft_delete: gone_at, columns: { item_id: { type: nanoid, key: true }, gone_at: timestamp? } }",
+    subjects: `${GONE}\n  shop.item.{id}.made: { event: ItemMade, emit: { table: items, on: insert }, payload: { item_id: nanoid } }`,
+  });
+  expect(linesOf(flow, { impact: "items.gone_at" }).filter((line) => !line.includes("desk"))).toEqual([
+    "shop_db.items.gone_at  timestamp, may be NULL",
+    "├─ shop.item.made  is told when it is cleared: that creates the row anew",
+    "└─ shop.item.deleted  is told when it is set: that deletes the row",
+  ]);
+});
+
 test("a deletion is answered with the rows that reference it, asked as event, entity or service, and they say by whom they go", () => {
   const parts =
     "parts: { columns: { part_id: { type: nanoid, key: true }, item_id: { type: nanoid, references: items, on_delete: cascade } } }";

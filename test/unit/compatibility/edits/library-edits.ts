@@ -325,7 +325,6 @@ export const libraryEdits: readonly Edit[] = [
       "breaking-consumer field-required: club; publisher 2",
       "breaking-consumer member-renamed: club, library; publisher 3",
       "breaking-consumer member-renamed: club, library; publisher 3",
-      "breaking-consumer member-renamed: club, library; publisher 3",
       "breaking-consumer view-changed: library; publisher 3",
       "compatible view-changed: ; anybody 1",
     ],

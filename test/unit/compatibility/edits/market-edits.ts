@@ -181,7 +181,6 @@ export const marketEdits: readonly Edit[] = [
       "breaking-consumer member-renamed: ledger, shop, stock; publisher 3",
       "breaking-consumer member-renamed: ledger, shop, stock; publisher 3",
       "breaking-consumer member-renamed: shop, stock; publisher 3",
-      "breaking-consumer member-renamed: shop, stock; publisher 3",
       "breaking-consumer member-renamed: shop; publisher 3",
       "breaking-consumer member-renamed: shop; publisher 3",
       "breaking-consumer member-renamed: shop; publisher 3",
