@@ -81,6 +81,9 @@ function body(id: number, doc: string, more: Readonly<Record<string, string>> = 
     totals: "[]",
     ratios: "[]",
     prices: "[]",
+    level: "1",
+    currency: '"EUR"',
+    levels: "[]",
     ...more,
   };
   const metadata = `{"event_id":"e","entity_id":"${id}","timestamp":1,"source":"lab","version":1}`;

@@ -78,6 +78,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "/(?<!\\d)(?!(?:19|20)\\d\\d(?!\\d))\\d{4,}/": ONE_START,
   "/(?:^|[-_])(?=[0-9a-f]*\\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?:$|[-_])/":
     "dashes part the runs, and of each only the end is tried again",
+  "/[a-z][-_]0*([1-9]\\d{1,2})$/": ONE_START,
+  "/\\.\\d{6}0*[1-9]/": ONE_START,
   "/\\d+/g": ALWAYS_FINDS,
   "/-----BEGIN NATS USER JWT-----\\s+\\S+\\s+-+END NATS USER JWT-+[\\s\\S]*\\bSU[A-Z2-7]{56}\\b/": OURS,
   "/-----BEGIN [A-Z0-9 ]+-----/": OURS,

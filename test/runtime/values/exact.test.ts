@@ -405,7 +405,7 @@ describe("whole numbers past 2^53", () => {
       '{"sample_id": "01"}',
     ])
       expect((await mesh.request("POST", "/api/samples", body)).status, body).toBe(422);
-    expect((await mesh.request("GET", "/api/samples?narrow=9007199254740993")).status).toBe(422);
+    expect((await mesh.request("GET", "/api/samples?narrow=9007199254740993")).status).toBe(400);
     expect((await mesh.request("GET", "/api/samples?wide=9223372036854775807")).text).toContain(
       "9007199254740993",
     );
@@ -590,7 +590,7 @@ describe("a value that no message could tell", () => {
     for (const query of ["price=1.5", "born_on=2026-01-31", "blob=QQ%3D%3D", "code="])
       expect(JSON.parse((await mesh.request("GET", `/api/samples?${query}`)).text), query).toHaveLength(1);
     for (const query of ["price=x", "price=1.555", "born_on=2026-02-30", "blob=Q"])
-      expect((await mesh.request("GET", `/api/samples?${query}`)).status, query).toBe(422);
+      expect((await mesh.request("GET", `/api/samples?${query}`)).status, query).toBe(400);
     expect((await mesh.request("GET", "/api/samples?tags=a")).status).toBe(400);
   });
 });
@@ -693,7 +693,7 @@ describe("moments", () => {
       "9999-12-31T23:59:59.9999995Z",
       "9999-12-31T19:59:59.9999999-04:00",
     ])
-      expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).status, text).toBe(422);
+      expect((await mesh.request("GET", `/api/samples?due_at=${text}`)).status, text).toBe(400);
   });
 
   test("the present moment is UTC, whatever the session of the writer says", async () => {

@@ -31,7 +31,7 @@ export function rowSource(
   { order = [], whole = false }: { readonly order?: readonly string[]; readonly whole?: boolean } = {},
 ): RowSource {
   const by = order.length === 0 ? "" : `ORDER BY ${order.join(", ")}`;
-  const all = (rows: string) => (whole ? `*, ${rows} AS ${WHOLE_ROW}` : "*");
+  const all = (rows: string) => (whole ? `*, ROW(${rows}.*) AS ${WHOLE_ROW}` : "*");
   const numbered = (rows: string) =>
     `(SELECT ${all(rows)}, row_number() OVER (${by}) AS ${ROW_NUMBER} FROM ${rows})`;
   if (statement === "insert")
