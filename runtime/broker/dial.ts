@@ -8,6 +8,8 @@ import { type ConnectionOptions, connect, type NatsConnection } from "nats";
  */
 
 const dialing = new AsyncLocalStorage<Set<Socket>>();
+/** Dials under way. While the storage is enabled, Node calls a hook for each promise of the process: that is as long as one lasts. */
+let dials = 0;
 subscribe("net.client.socket", (message) => {
   dialing.getStore()?.add((message as { readonly socket: Socket }).socket);
 });
@@ -19,6 +21,7 @@ export async function dial(options: ConnectionOptions, signal: AbortSignal): Pro
     for (const socket of sockets) socket.destroy();
   };
   signal.addEventListener("abort", end, { once: true });
+  dials += 1;
   try {
     return await dialing.run(sockets, () => connect(options));
   } catch (error) {
@@ -26,5 +29,7 @@ export async function dial(options: ConnectionOptions, signal: AbortSignal): Pro
     throw error;
   } finally {
     signal.removeEventListener("abort", end);
+    dials -= 1;
+    if (dials === 0) dialing.disable();
   }
 }
