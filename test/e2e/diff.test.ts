@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMesh } from "../support/compile.js";
-import { mesh } from "../support/mesh-command.js";
+import { mesh, meshWith } from "../support/mesh-command.js";
 import { sarifMistakes } from "../support/sarif-schema.js";
 
 /* `mesh diff` as CI runs it: in a repository of git, in a folder below its top, against refs, files and the lock. */
@@ -76,7 +76,7 @@ describe("against a commit", () => {
       return stderr.split("\n")[0];
     };
     expect(await lines("--against", "v9")).toBe(
-      "mesh: v9 is neither a file nor a commit that this repository has",
+      'mesh: "v9" is neither a file nor a commit that this repository has',
     );
     expect(await lines("--against", "--output=x")).toMatch(/argument missing|is neither a file nor a commit/);
     expect(await lines("--fail-on", "breaking")).toContain('and not "breaking"');
@@ -89,6 +89,16 @@ describe("against a commit", () => {
     git("rm", "-q", "-f", "--cached", "mesh.yaml");
     git("commit", "-q", "-m", "no mesh");
     expect(await lines()).toBe("mesh: HEAD has no mesh.yaml in this folder");
+  });
+
+  test("reads the mesh.yaml that a symbolic link of the commit leads to", async () => {
+    mkdirSync(join(folder, "linked"));
+    symlinkSync("../kept.yaml", join(folder, "linked/mesh.yaml"));
+    writeFileSync(join(folder, "kept.yaml"), text);
+    git("add", ".");
+    git("commit", "-q", "-m", "a link");
+    writeFileSync(join(folder, "kept.yaml"), text.replace("port: 8084", "port: 9084"));
+    expect((await mesh(join(folder, "linked"), "diff")).stdout).toContain("gateway listens on 9084");
   });
 });
 
@@ -165,11 +175,31 @@ test("outside of a repository exits 2 for a ref, and compares with a file all th
   writeFileSync(join(bare, "old.yaml"), text.replace("port: 8084", "port: 9084"));
   const { code, stderr } = await mesh(bare, "diff", "--against", "main");
   expect(code).toBe(2);
-  expect(stderr).toContain("there is no git repository here, and no file main: nothing to compare with");
+  expect(stderr).toContain('there is no git repository here, and no file "main": nothing to compare with');
   const { code: fine, stdout } = await mesh(bare, "diff", "--against", "old.yaml");
   expect(fine).toBe(0);
   expect(stdout).toContain("mesh.yaml:57:7 gateway listens on 8084, no longer on 9084 port-changed");
   rmSync(bare, { recursive: true, force: true });
+});
+
+test("a repository without a commit exits 2 and says that it has none", async () => {
+  const fresh = mkdtempSync(join(tmpdir(), "mesh-diff-"));
+  spawnSync("git", ["init", "-q"], { cwd: fresh });
+  writeFileSync(join(fresh, "mesh.yaml"), text);
+  const { code, stderr } = await mesh(fresh, "diff");
+  rmSync(fresh, { recursive: true, force: true });
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: "mesh: the repository has no commit yet: nothing to compare with\n",
+  });
+});
+
+test("a repository that git refuses, as that of another user, exits 2 with what git says of it", async () => {
+  // Git's own switch for its tests.
+  const env = { GIT_TEST_ASSUME_DIFFERENT_OWNER: "1" };
+  const { code, stderr } = await meshWith(folder, env, "diff");
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/git does not read the repository here: detected dubious .*\nhint: .*safe\.directory/);
 });
 
 test("against a lock tells of the edits since the last generate, and refuses one that a merge has touched", async () => {

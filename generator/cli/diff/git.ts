@@ -19,15 +19,20 @@ export function findCommit(ref: string): Commit {
   if (!ok) throw explain(ref);
   return {
     id,
-    read: (path) => {
-      const { status, stdout } = run("cat-file", "blob", `${id}:./${path}`);
-      return status === 0 ? stdout : undefined;
-    },
+    read: (path) => readBlob(`${id}:./${path}`),
     list: (folder) =>
       git("ls-tree", "--name-only", "-z", id, `./${folder}/`)
         .text.split("\0")
         .flatMap((path) => (path === "" ? [] : path.slice(path.lastIndexOf("/") + 1))),
   };
+}
+
+/** A symbolic link is followed within the commit, as reading the working tree follows it. */
+function readBlob(name: string): Buffer | undefined {
+  const { stdout } = run(["cat-file", "--batch", "--follow-symlinks"], `${name}\n`);
+  const head = stdout.subarray(0, stdout.indexOf("\n"));
+  const size = / blob (\d+)$/.exec(head.toString())?.[1];
+  return size === undefined ? undefined : stdout.subarray(head.length + 1, head.length + 1 + Number(size));
 }
 
 /** `systems/`: this folder, from the top of its repository; empty where it is the top, or in none. */
@@ -69,14 +74,24 @@ function filesEverIn(folder: string): ReadonlySet<string> | undefined {
 }
 
 function explain(ref: string): UsageError {
-  if (git("rev-parse", "--is-inside-work-tree").text !== "true")
+  const { status, stdout, stderr } = run(["rev-parse", "--is-inside-work-tree"]);
+  const [refusal = "", ...advice] = stderr.toString("utf8").trim().split(/\s*\n\s*/);
+  if (status !== 0 && !refusal.includes("not a git repository"))
+    // A job in a container has a checkout of another user, and git's advice is how to read it.
     return new UsageError(
-      `there is no git repository here, and no file ${ref}: nothing to compare with`,
+      `git does not read the repository here: ${oneLine(refusal.replace(/^fatal: /, ""))}`,
+      oneLine(advice.join(" ")) || undefined,
+    );
+  if (stdout.toString("utf8").trim() !== "true")
+    return new UsageError(
+      `there is no git repository here, and no file "${ref}": nothing to compare with`,
       "compare with another mesh.yaml or a lock: mesh diff --against <file>",
     );
+  if (!git("rev-parse", "--verify", "--quiet", "HEAD").ok && git("for-each-ref", "--count=1").text === "")
+    return new UsageError("the repository has no commit yet: nothing to compare with");
   const isShallow = git("rev-parse", "--is-shallow-repository").text === "true";
   return new UsageError(
-    `${ref} is neither a file nor a commit that this repository has`,
+    `"${ref}" is neither a file nor a commit that this repository has`,
     isShallow
       ? "this clone is shallow: fetch more of it (git fetch --deepen=50, or fetch-depth: 0 in CI)"
       : "git fetch brings what others have pushed; branches of theirs are called origin/…",
@@ -84,12 +99,14 @@ function explain(ref: string): UsageError {
 }
 
 function git(...words: readonly string[]): { readonly ok: boolean; readonly text: string } {
-  const { status, stdout } = run(...words);
+  const { status, stdout } = run(words);
   return { ok: status === 0, text: stdout.toString("utf8").trim() };
 }
 
-function run(...words: readonly string[]) {
-  const result = spawnSync("git", words, { maxBuffer: 4 * MOST_BYTES, stdio: ["ignore", "pipe", "ignore"] });
+function run(words: readonly string[], input = "") {
+  // Where the answer is words of git's, they are read in English.
+  const env = { ...process.env, LC_ALL: "C" };
+  const result = spawnSync("git", words, { maxBuffer: 4 * MOST_BYTES, input, env });
   if (result.error === undefined) return result;
   throw new UsageError(
     `git cannot be run: ${oneLine(result.error.message)}`,
