@@ -199,7 +199,9 @@ test("a repository that git refuses, as that of another user, exits 2 with what 
   const env = { GIT_TEST_ASSUME_DIFFERENT_OWNER: "1" };
   const { code, stderr } = await meshWith(folder, env, "diff");
   expect(code).toBe(2);
-  expect(stderr).toMatch(/git does not read the repository here: detected dubious .*\nhint: .*safe\.directory/);
+  expect(stderr).toMatch(
+    /git does not read the repository here: detected dubious .*\nhint: .*safe\.directory/,
+  );
 });
 
 test("against a lock tells of the edits since the last generate, and refuses one that a merge has touched", async () => {

@@ -75,7 +75,10 @@ function filesEverIn(folder: string): ReadonlySet<string> | undefined {
 
 function explain(ref: string): UsageError {
   const { status, stdout, stderr } = run(["rev-parse", "--is-inside-work-tree"]);
-  const [refusal = "", ...advice] = stderr.toString("utf8").trim().split(/\s*\n\s*/);
+  const [refusal = "", ...advice] = stderr
+    .toString("utf8")
+    .trim()
+    .split(/\s*\n\s*/);
   if (status !== 0 && !refusal.includes("not a git repository"))
     // A job in a container has a checkout of another user, and git's advice is how to read it.
     return new UsageError(
