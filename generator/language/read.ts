@@ -163,9 +163,9 @@ function readDictionary(
   label: string,
   report: Report,
 ): AnyNode | undefined {
-  if (value.entries.length < shape.minimum)
+  if (value.entries.length < shape.minimum && !value.lossy)
     return misfit(`a mapping of ${shape.minimum} or more`, value, label, report);
-  let poisoned = false;
+  let poisoned = value.lossy;
   const entries = value.entries.flatMap((entry) => {
     const { key, keySpan } = entry;
     const parsed = shape.name.pattern?.test(key) === false ? undefined : shape.name.parse(key);
@@ -185,7 +185,7 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
   const keySpans: Record<string, Span> = {};
   const misspelt = new Set<string>();
   let keys: SortedKeys | undefined;
-  let poisoned = false;
+  let poisoned = value.lossy;
   for (const { key, keySpan, value: child } of value.entries) {
     const known = Object.hasOwn(shape.keys, key) ? shape.keys[key] : undefined;
     if (known === undefined) {
@@ -209,12 +209,7 @@ function readMapping(shape: MappingShape<Keys>, value: MappingValue, report: Rep
   );
   if (missing.length > 0) {
     poisoned = true;
-    reportMissingKeys(
-      shape,
-      missing.filter((key) => !misspelt.has(key)),
-      value,
-      report,
-    );
+    reportMissingKeys(shape, value.lossy ? [] : missing.filter((key) => !misspelt.has(key)), value, report);
   }
   return { kind: "mapping", span: value.span, get: nodes, keySpans, definition: value.definition, poisoned };
 }

@@ -14,6 +14,8 @@ export interface MappingValue extends Written {
   readonly kind: "mapping";
   /** In file order, keys unique. */
   readonly entries: readonly Entry[];
+  /** Some of what is written here is not among the entries, which is reported already: of what lacks, nothing more is said. */
+  readonly lossy: boolean;
 }
 
 export interface Entry {

@@ -3,7 +3,7 @@ import type { Report } from "../diagnostics/report.js";
 import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./maximum-sizes.js";
 import { parseSyntax } from "./syntax.js";
 import type { SourceText, Span } from "./text.js";
-import type { Entry, Value } from "./value.js";
+import type { Entry, MappingValue, Value } from "./value.js";
 
 /**
  * Reads YAML 1.2 with anchors, aliases and `<<` merges. Undefined when the text is empty or is no
@@ -16,7 +16,14 @@ export function readYaml(source: SourceText, report: Report): Value | undefined 
     report("empty-file", { start: 0, end: 0 }, {});
     return undefined;
   }
-  const reader: Reader = { anchors: new Map(), extents: new WeakMap(), report, merged: 0, tooLarge: false };
+  const reader: Reader = {
+    anchors: new Map(),
+    around: [],
+    extents: new WeakMap(),
+    report,
+    merged: 0,
+    tooLarge: false,
+  };
   const value = readNode(document.contents, reader, 0);
   return reader.tooLarge ? undefined : value;
 }
@@ -24,6 +31,8 @@ export function readYaml(source: SourceText, report: Report): Value | undefined 
 interface Reader {
   /** Filled in file order, so that an alias means the latest anchor above it and never one around it. */
   readonly anchors: Map<string, Value>;
+  /** Anchors of the values around what is read. */
+  readonly around: string[];
   /** Of each mapping and list, once its aliases are followed. */
   readonly extents: WeakMap<Value, Extent>;
   readonly report: Report;
@@ -46,15 +55,18 @@ function readNode(node: Node | null, reader: Reader, emptyAt: number): Value {
   if (node === null) return emptyValue(emptyAt);
   const span = spanOf(node);
   if (isAlias(node)) return readAlias(node.source, span, reader);
+  const anchor = "anchor" in node ? node.anchor : undefined;
+  if (anchor === undefined) return readContent(node, span, reader);
+  reader.around.push(anchor);
   const value = readContent(node, span, reader);
-  if ("anchor" in node && node.anchor !== undefined) reader.anchors.set(node.anchor, value);
+  reader.around.pop();
+  reader.anchors.set(anchor, value);
   return value;
 }
 
 function readContent(node: Node, span: Span, reader: Reader): Value {
   if (isMap(node)) {
-    const entries = readEntries(node.items, reader);
-    return measured(reader, { kind: "mapping", span, definition: span, entries });
+    return measured(reader, { kind: "mapping", span, definition: span, ...readEntries(node.items, reader) });
   }
   if (isSeq(node)) {
     const items = node.items.map((item) => readNode(item as Node | null, reader, span.start));
@@ -97,12 +109,9 @@ function emptyValue(at: number): Value {
 function readAlias(name: string, span: Span, reader: Reader): Value {
   const target = reader.anchors.get(name);
   if (target === undefined) {
-    reader.report(
-      "unknown-anchor",
-      span,
-      { name },
-      reader.report.nearest(name, reader.anchors, (value) => value.span),
-    );
+    const isAround = reader.around.includes(name);
+    const clue = isAround ? undefined : reader.report.nearest(name, reader.anchors, (value) => value.span);
+    reader.report("unknown-anchor", span, { name, isAround }, clue);
     return { kind: "unread", span, definition: span };
   }
   const value = { ...target, span };
@@ -110,9 +119,12 @@ function readAlias(name: string, span: Span, reader: Reader): Value {
   return value;
 }
 
-function readEntries(pairs: readonly Pair[], reader: Reader): readonly Entry[] {
+type Read = Pick<MappingValue, "entries" | "lossy">;
+
+function readEntries(pairs: readonly Pair[], reader: Reader): Read {
   const own = new Map<string, Entry>();
   const order: (Entry | readonly Entry[])[] = [];
+  let lossy = false;
   for (const pair of pairs) {
     const keyNode = pair.key as Node | null;
     if (!isScalar(keyNode)) {
@@ -120,26 +132,33 @@ function readEntries(pairs: readonly Pair[], reader: Reader): readonly Entry[] {
       reader.report("yaml-syntax", at === null ? { start: 0, end: 0 } : spanOf(at), {
         reason: "a key must be plain text",
       });
+      lossy = true;
       continue;
     }
     const keySpan = spanOf(keyNode);
     const value = readNode(pair.value as Node | null, reader, keySpan.end);
-    if (isUnstorable(keyNode.value, keySpan, reader)) continue;
+    if (isUnstorable(keyNode.value, keySpan, reader)) {
+      lossy = true;
+      continue;
+    }
     const key = typeof keyNode.value === "string" ? keyNode.value : (keyNode.source ?? "");
     if (key === "<<") {
-      order.push(readMerge(value, reader));
+      const merged = readMerge(value, reader);
+      lossy ||= merged.lossy;
+      order.push(merged.entries);
       continue;
     }
     const earlier = own.get(key);
     if (earlier !== undefined) {
       reader.report("duplicate-key", keySpan, { key }, { first: earlier.keySpan });
+      lossy = true;
       continue;
     }
     const entry = { key, keySpan, value };
     own.set(key, entry);
     order.push(entry);
   }
-  return flattenMerges(order, own);
+  return { entries: flattenMerges(order, own), lossy };
 }
 
 /** A key of the mapping itself wins over a merged one; of two merged ones, the first. */
@@ -158,23 +177,26 @@ function flattenMerges(
   });
 }
 
-function readMerge(value: Value, reader: Reader): readonly Entry[] {
-  if (value.kind === "unread") return [];
+function readMerge(value: Value, reader: Reader): Read {
   const sources = value.kind === "list" ? value.items : [value];
   const entries: Entry[] = [];
+  let lossy = false;
   for (const source of sources) {
     if (source.kind !== "mapping") {
-      reader.report("yaml-syntax", value.span, { reason: 'only mappings can be merged with "<<"' });
-      return [];
+      lossy = true;
+      if (source.kind !== "unread")
+        reader.report("yaml-syntax", source.span, { reason: 'only mappings can be merged with "<<"' });
+      continue;
     }
+    lossy ||= source.lossy;
     reader.merged += source.entries.length;
     if (reader.merged > MAXIMUM_VALUES) {
       refuse(reader, value);
-      return [];
+      return { entries: [], lossy: true };
     }
     for (const entry of source.entries) entries.push(entry);
   }
-  return entries;
+  return { entries, lossy };
 }
 
 function measured(reader: Reader, value: Value): Value {

@@ -23,7 +23,13 @@ export function looksAt(about: About, program: Program): readonly Key[] {
       const service = program.services.get(name?.value ?? "");
       const entity = on && `${on.value.service}.${on.value.entity}`;
       const tables = service?.database?.tables.values() ?? [];
-      return ["services", "databases", "subjects", service, ...tables, ...behindEntity(entity, program)];
+      return [
+        ...(["services", "databases", "subjects"] as const),
+        service,
+        service?.database,
+        ...tables,
+        ...behindEntity(entity, program),
+      ];
     }
     case "file":
     case "section":

@@ -13,8 +13,11 @@ export const syntaxCodes = {
   ),
   "duplicate-key": error((p: { key: string }) => `"${p.key}" is written twice in this mapping`),
   "unknown-anchor": error(
-    (p: { name: string }) => `"*${p.name}" refers to an anchor that does not stand above it`,
-    (p) => `mark the value it repeats with &${p.name}`,
+    (p: { name: string; isAround: boolean }) =>
+      p.isAround
+        ? `"*${p.name}" stands within the value that it would repeat`
+        : `"*${p.name}" refers to an anchor that does not stand above it`,
+    (p) => (p.isAround ? "write out what is meant here" : `mark the value it repeats with &${p.name}`),
   ),
   "too-large": error(
     (p: { what: string; limit: string }) => `${p.what} more than ${p.limit}, the most that a mesh may have`,
