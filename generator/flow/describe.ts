@@ -1,5 +1,6 @@
 import type { CacheOf } from "../model/mesh.js";
 import type { Branch, Link, Tree } from "./branch.js";
+import { conditionText } from "./condition-text.js";
 import type { Flow } from "./flow.js";
 import { nameOf, type Part } from "./part.js";
 
@@ -156,7 +157,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "publishes":
       return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
     case "writes copy":
-      return to.kind === "event" ? "writes it" : `writes its copy${list === "" ? "" : `: ${list}`}`;
+      return writesCopy(flow, to, list);
     case "removes copy":
       return to.kind === "event" ? "removes from it" : "its row of the copy goes";
     case "deletes rows":
@@ -187,6 +188,19 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
   }
 }
 
+/** ` where status is active`: which rows a copy has that has not all. */
+function rowsOf({ where }: Pick<CacheOf, "where">): string {
+  return where.length === 0 ? "" : ` where ${where.map(conditionText).join(" and ")}`;
+}
+
+/** A row leaves the copy with an event after which it is none of those that the copy has. */
+function writesCopy(flow: Flow, part: Part, columns: string): string {
+  if (part.kind !== "table") return "writes it";
+  const { cache } = flow.table(part);
+  const verb = cache === undefined || cache.where.length === 0 ? "writes" : "keeps";
+  return `${verb} its copy${cache === undefined ? "" : rowsOf(cache)}${columns === "" ? "" : `: ${columns}`}`;
+}
+
 /** What becomes of the rows when those that they refer to go. */
 function afterParent(action: string | undefined, events: readonly string[]): string {
   const told = events.length === 0 ? "" : `, as ${events.join(", ")} tells`;
@@ -197,7 +211,7 @@ function afterParent(action: string | undefined, events: readonly string[]): str
 function natureWithin(flow: Flow, part: Part): string {
   if (part.kind !== "table") return part.kind === "view" ? "a view" : "";
   const { cache } = flow.table(part);
-  return cache === undefined ? "a table" : `a copy of ${cache.entity}${filledFrom(cache)}`;
+  return cache === undefined ? "a table" : `a copy of ${cache.entity}${rowsOf(cache)}${filledFrom(cache)}`;
 }
 
 function filledFrom({ sync }: Pick<CacheOf, "sync">): string {
@@ -254,7 +268,7 @@ function natureOf(flow: Flow, part: Part): string {
       const owners = flow.ownersOf(part.database).map(({ name }) => name);
       return cache === undefined
         ? `a table of ${owners.join(", ")}`
-        : `a copy of ${cache.entity} in ${owners.join(", ")}`;
+        : `a copy of ${cache.entity} in ${owners.join(", ")}${rowsOf(cache)}`;
     }
     case "column": {
       const column = flow.table(part).columns.find(({ name }) => name === part.column);
