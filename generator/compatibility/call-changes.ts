@@ -3,9 +3,11 @@ import { type Change, changeOf } from "./change.js";
 import type { Meshes } from "./meshes.js";
 import { pairUp } from "./pair-up.js";
 import { partiesOf } from "./readers.js";
+import { isServedElsewhere } from "./service-changes.js";
 
 /** What services may ask each other for. What syncs imply is said of the copy. */
-export function compareCalls({ before, next }: Meshes): readonly Change[] {
+export function compareCalls(meshes: Meshes): readonly Change[] {
+  const { before, next } = meshes;
   const key = ({ caller, callee }: Call) => `${caller} ${callee}`;
   const grants = (call: Call | undefined, mesh: Mesh) => {
     const implied = call === undefined ? [] : pathsRead(call, mesh);
@@ -35,6 +37,11 @@ export function compareCalls({ before, next }: Meshes): readonly Change[] {
             changeOf("call-removed", {
               ...said,
               message: `${caller} may no longer ask ${callee} for ${lost.join(", ")}`,
+              ...(lost.every((grant) =>
+                isServedElsewhere(callee, grant.slice(grant.indexOf(" ") + 1), meshes),
+              ) && {
+                order: "both-paths",
+              }),
             }),
           ]),
       ...(gained.length === 0

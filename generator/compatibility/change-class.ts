@@ -46,6 +46,8 @@ export interface KindFacts {
 /** `owner`: of the database. */
 export type First = "anybody" | "operator" | "owner" | "publisher" | "consumers";
 
+const LEAVES = "delete its durables; what else it leaves stays until somebody removes it";
+
 /** Who comes first, and over how many releases; of several, a text for each. */
 export const deployOrders = {
   any: { releases: 1, first: "anybody", text: () => ["in any order"] },
@@ -106,6 +108,32 @@ export const deployOrders = {
       "the old one goes",
     ],
   },
+  "copies-before-rows": {
+    releases: 3,
+    first: "consumers",
+    text: ({ owner, others }: Parties) => [
+      `deploy ${others}, whose copy takes what is new, to the last replica; then ${owner} has the new column beside the old one, and writes both`,
+      `${owner} reads the new one, and rows of before are filled in`,
+      "the old one goes",
+    ],
+  },
+  "copy-filled-first": {
+    releases: 2,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `${owner} has the column with null: true, and a snapshot fills it`,
+      "demand it",
+    ],
+  },
+  "expand-contract-copy": {
+    releases: 3,
+    first: "owner",
+    text: ({ owner }: Parties) => [
+      `${owner} has the new column beside the old one, and a snapshot fills it`,
+      `${owner} reads the new one`,
+      "the old one goes",
+    ],
+  },
   "use-no-longer": {
     releases: 2,
     first: "owner",
@@ -162,6 +190,18 @@ export const deployOrders = {
     text: ({ owner }: Parties) => [
       `${owner} writes only rows that fit, and those that do not are settled`,
       "demand it",
+    ],
+  },
+  "stop-service": {
+    releases: 1,
+    first: "anybody",
+    text: ({ owner }: Parties) => [`stop ${owner}, then ${LEAVES}`],
+  },
+  "readers-before-stop": {
+    releases: 1,
+    first: "consumers",
+    text: ({ owner, others }: Parties) => [
+      `deploy ${others} without it to the last replica, then stop ${owner} and ${LEAVES}`,
     ],
   },
   "stop-replicas": {

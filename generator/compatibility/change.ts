@@ -101,8 +101,15 @@ export function changeOf(kind: ChangeKind, finding: Finding): Change {
   const said = finding.class ?? facts.class;
   const isUnheard = concerns.length === 0 && (said === "breaking-consumer" || kind === "event-added");
   const isHarmless = isUnheard || finding.class === "compatible";
-  const order = isHarmless ? "any" : (finding.order ?? facts.order);
   const parties = { owner: "the owner", others: "its readers", kept: "", ...finding.parties };
+  const asked = finding.order ?? facts.order;
+  // Whom rows concern that nobody else reads, nobody comes after.
+  const isAlone =
+    asked === "publisher-first" &&
+    rows !== undefined &&
+    concerns.length > 0 &&
+    concerns.every(({ service, field }) => service === parties.owner && field === undefined);
+  const order = isHarmless || isAlone ? "any" : asked;
   return {
     kind,
     class: isUnheard ? "compatible" : said,

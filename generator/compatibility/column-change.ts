@@ -1,4 +1,4 @@
-import type { Column, Database, Table } from "../model/mesh.js";
+import type { Column, Database, Mesh, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, type Concern, changeKinds, changeOf, type Finding } from "./change.js";
 import type { ChangeClass, DeployOrder, KindFacts } from "./change-class.js";
 import type { Pair } from "./former-names.js";
@@ -17,16 +17,11 @@ export function replicas(service: string): Concern {
 }
 
 /** Rows of a copy come again from their source, and what exists is not touched. */
-export function classFor(
-  kind: ChangeKind,
-  { cache, existing }: Table,
-  column?: Column,
-): { readonly class?: ChangeClass } {
+export function classFor(kind: ChangeKind, table: Table, column?: Column): { readonly class?: ChangeClass } {
   const { ofCopy, ofExisting }: KindFacts = changeKinds[kind];
-  if (existing === true && ofExisting !== undefined)
+  if (table.existing === true && ofExisting !== undefined)
     return { class: ofExisting === "left behind" ? "breaking-consumer" : "compatible" };
-  const isCopied = cache !== undefined && column?.local !== true;
-  return isCopied && ofCopy !== undefined ? { class: ofCopy } : {};
+  return isOfCopy(table, column) && ofCopy !== undefined ? { class: ofCopy } : {};
 }
 
 /** What is added to the message where a table that exists is only told of. */
@@ -48,7 +43,11 @@ export interface ColumnSays extends TableAbout {
   readonly says: string;
   readonly key?: string;
   readonly order?: DeployOrder;
+  /** In place of the kind's, where less comes of it. */
+  readonly class?: ChangeClass;
   readonly safe?: string;
+  /** Copies that do not take what the column takes from now on. */
+  readonly narrower?: readonly Concern[];
 }
 
 export function columnChange(kind: ChangeKind, said: ColumnSays): Change {
@@ -66,17 +65,65 @@ export function columnChange(kind: ChangeKind, said: ColumnSays): Change {
     ],
     gone,
     message: `${database.next.name}: ${table}.${column.name} ${said.says}${noteFor(kind, pair.next)}`,
-    ...concernsOf(kind, said),
+    ...(isOfCopy(pair.next, column) ? ofCopy(kind, said) : ofOwner(kind, said)),
     rows: {
       database: database.next.name,
       tables: [pair.previous.name, table],
       columns: former === undefined ? [column.name] : [former, column.name],
     },
-    ...classFor(kind, pair.next, column),
-    ...(said.order !== undefined && { order: said.order }),
     ...(said.safe !== undefined && { safe: said.safe }),
+    ...(said.class !== undefined && { class: said.class }),
   });
 }
+
+export function isOfCopy({ cache }: Table, column?: Column): boolean {
+  return cache !== undefined && column?.local !== true;
+}
+
+type Judgement = Pick<Finding, "concerns" | "parties" | "class" | "order">;
+
+/** Copies that are narrower go first, whatever else is asked. */
+function ofOwner(kind: ChangeKind, said: ColumnSays): Judgement {
+  const { pair, meshes, database, column, order, narrower = [] } = said;
+  const own = { ...concernsOf(kind, said), ...classFor(kind, pair.next, column) };
+  if (narrower.length === 0) return { ...own, ...(order !== undefined && { order }) };
+  const { class: of, order: asked }: KindFacts = changeKinds[kind];
+  return {
+    ...own,
+    concerns: distinct([...(own.concerns ?? []), ...narrower]),
+    parties: partiesOf(database.next.service, narrower, meshes.next),
+    class: of === "compatible" ? "breaking-consumer" : of,
+    order: asked === "any" ? "consumers-first" : "copies-before-rows",
+  };
+}
+
+function ofCopy(kind: ChangeKind, said: ColumnSays): Judgement {
+  const { pair, column, meshes, order } = said;
+  const judged = { ...concernsOf(kind, said), ...classFor(kind, pair.next, column) };
+  return { ...judged, ...orderOfCopy(pair.next, meshes.next, { kind, order, ...judged }) };
+}
+
+/** Of a table or column that is no copy nothing: rows of a copy are written by events and snapshots, and what is asked of writers is asked of who publishes. */
+export function orderOfCopy(
+  { cache }: Table,
+  mesh: Mesh,
+  said: { readonly kind: ChangeKind; readonly order?: DeployOrder | undefined } & Pick<Finding, "concerns">,
+): Pick<Finding, "order" | "parties"> {
+  const asked = said.order ?? changeKinds[said.kind].order;
+  const order = OF_COPIES[asked] ?? said.order;
+  if (order === undefined || cache === undefined) return {};
+  const [publisher = ""] = cache.entity.split(".");
+  return {
+    order,
+    ...(order === "demand-later" && { parties: partiesOf(publisher, said.concerns ?? [], mesh) }),
+  };
+}
+
+const OF_COPIES: Partial<Record<DeployOrder, DeployOrder>> = {
+  "rows-first": "demand-later",
+  "column-filled-first": "copy-filled-first",
+  "expand-contract-rows": "expand-contract-copy",
+};
 
 /** Whose replicas write or read the rows, and who reads them over HTTP. */
 function concernsOf(

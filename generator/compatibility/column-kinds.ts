@@ -38,10 +38,18 @@ export const columnKinds = {
     ofCopy: "breaking-consumer",
     ofExisting: "compared",
   },
+  "column-lengthened": {
+    class: "compatible",
+    title: "a column takes longer texts, or more digits before the point",
+    why: "PostgreSQL notes it, and touches no row. Releases of before read and write what they know. A copy that is not as long refuses what is longer: it goes first.",
+    order: "any",
+    noticedBy: "nobody",
+    ofExisting: "compared",
+  },
   "column-widened": {
     class: "breaking-publisher",
     title: "a column has a type that holds every value of the old one",
-    why: "No value is lost. A release of before reads another type than it was made for, and most such changes write every row anew while the table is closed.",
+    why: "No value is lost. A release of before reads another type than it was made for, and every row is written anew while the table is closed. A copy that is not as wide refuses or rounds what is new: it goes first.",
     order: "expand-contract-rows",
     safe: "add a column of the new type beside it, copy in batches, then drop the old one",
     ofCopy: "breaking-consumer",
@@ -91,7 +99,7 @@ export const columnKinds = {
   "values-widened": {
     class: "compatible",
     title: "a column takes more values",
-    why: "Rows of before fit. Code that tells the values apart meets a new one.",
+    why: "Rows of before fit. Code that tells the values apart meets a new one, and a copy that does not take it refuses it: it goes first.",
     order: "any",
     noticedBy: "nobody",
   },

@@ -103,7 +103,7 @@ export const databaseKinds = {
   "unique-removed": {
     class: "compatible",
     title: "values may repeat that were unique",
-    why: "Rows of before fit. Who looked one up by it may find several.",
+    why: "Rows of before fit. Who looked one up by it may find several, and a copy in which they are unique refuses the second: it goes first.",
     order: "any",
     noticedBy: "nobody",
     ofExisting: "not compared",

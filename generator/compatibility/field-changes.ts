@@ -142,7 +142,8 @@ function fieldChange(kind: ChangeKind, about: FieldSays): Change {
   const facts: KindFacts = changeKinds[kind];
   const read = { field: field.name, path: `${field.name}${member}`.replaceAll("[]", "") };
   const gone = kind === "field-removed";
-  const formerReaders = readersOf({ ...read, event: previous }, flows.before);
+  const wasThere = previous.payload.some(({ name }) => name === field.name);
+  const formerReaders = wasThere ? readersOf({ ...read, event: previous }, flows.before) : [];
   const readers = gone
     ? formerReaders
     : distinct([...readersOf({ ...read, event }, flows.next), ...formerReaders]);

@@ -26,9 +26,11 @@ export function findNarrowing(before: JsonSchema, now: JsonSchema): string | und
   for (const keyword of keywords) {
     const demand = isObjectKeyword(keyword)
       ? findInObject(before, now)
-      : isWider(keyword, impliedBy(before, keyword), now[keyword])
-        ? undefined
-        : describe(keyword, now[keyword]);
+      : keyword === "items" && isSchema(before.items) && isSchema(now.items)
+        ? findInItems(before.items, now.items)
+        : isWider(keyword, impliedBy(before, keyword), now[keyword])
+          ? undefined
+          : describe(keyword, now[keyword]);
     if (demand !== undefined) return demand;
   }
   return undefined;
@@ -66,6 +68,11 @@ function findInObject(before: JsonSchema, now: JsonSchema): string | undefined {
   return undefined;
 }
 
+function findInItems(before: JsonSchema, now: JsonSchema): string | undefined {
+  const demand = findNarrowing(before, now);
+  return demand === undefined ? undefined : `of each item ${demand}`;
+}
+
 function isWider(keyword: string, before: JsonValue | undefined, now: JsonValue | undefined): boolean {
   if (JSON.stringify(before) === JSON.stringify(now)) return true;
   // Whole numbers beyond these were never exact in JSON: a message that had one had another value than was meant.
@@ -80,8 +87,6 @@ function isWider(keyword: string, before: JsonValue | undefined, now: JsonValue 
   if (typeof before === "number" && typeof now === "number") {
     return (UPPER.has(keyword) && now >= before) || (LOWER.has(keyword) && now <= before);
   }
-  if (keyword === "items" && isSchema(before) && isSchema(now))
-    return findNarrowing(before, now) === undefined;
   return keyword === "additionalProperties" && before === false;
 }
 

@@ -15,10 +15,9 @@ export function compareServices(meshes: Meshes): readonly Change[] {
     if (previous === undefined)
       return service === undefined ? [] : [simple("service-added", service, "is new")];
     if (service === undefined) {
-      const gone = { ...simple("service-removed", previous, "goes"), gone: true as const };
       const successor = successorOf(previous.name, meshes);
       return [
-        gone,
+        serviceRemoved(previous, meshes),
         ...(successor === undefined ? [] : compareDatabaseOf(previous, successor, meshes)),
         ...compareResources(previous, { ...previous, http: undefined }, meshes),
       ];
@@ -31,6 +30,32 @@ export function compareServices(meshes: Meshes): readonly Change[] {
       ...compareResources(previous, service, meshes),
       ...compareVariables(previous, service),
     ];
+  });
+}
+
+/** Who heard it or asked it goes on without it first. */
+function serviceRemoved({ name }: Service, { before, next }: Meshes): Change {
+  const readers = before.services.flatMap((service): readonly Concern[] => {
+    const isThere = service.name !== name && next.services.some((other) => other.name === service.name);
+    const hears = service.consumers.some(({ publisher }) => publisher === name);
+    const asks = before.calls.some(({ caller, callee }) => caller === service.name && callee === name);
+    return isThere && (hears || asks)
+      ? [
+          {
+            service: service.name,
+            as: [...(hears ? ["hears it"] : []), ...(asks ? ["asks it"] : [])].join(", "),
+          },
+        ]
+      : [];
+  });
+  const concerns = [{ service: name, as: "the service itself" }, ...readers];
+  return changeOf("service-removed", {
+    path: ["services", name],
+    gone: true,
+    message: `${name} goes`,
+    concerns,
+    parties: partiesOf(name, concerns, before),
+    ...(readers.length > 0 && { order: "readers-before-stop" }),
   });
 }
 
@@ -215,11 +240,7 @@ function compareResources(previous: Service, service: Service, meshes: Meshes): 
     const said = { path: place, concerns, parties: partiesOf(service.name, concerns, next) };
     if (now === undefined) {
       const message = `${service.name} no longer serves ${path}`;
-      const moved = service.http?.resources.some(
-        (each) =>
-          (each.table === old?.table || isRenamed(service.name, [old?.table ?? "", each.table], meshes)) &&
-          !resources(previous).some((other) => other.path === each.path),
-      );
+      const moved = isServedElsewhere(service.name, path, meshes);
       return [
         changeOf("resource-removed", { ...said, gone: true, message, ...(moved && { order: "both-paths" }) }),
       ];
@@ -270,4 +291,18 @@ function compareVariables(previous: Service, service: Service): readonly Change[
       ),
     ];
   });
+}
+
+/** Its table is served under a new path. */
+export function isServedElsewhere(name: string, path: string, meshes: Meshes): boolean {
+  const resourcesOf = ({ services }: Mesh) =>
+    services.find((service) => service.name === name)?.http?.resources ?? [];
+  const [old, now] = [resourcesOf(meshes.before), resourcesOf(meshes.next)];
+  const table = old.find((each) => each.path === path)?.table;
+  return now.some(
+    (each) =>
+      table !== undefined &&
+      (each.table === table || isRenamed(name, [table, each.table], meshes)) &&
+      !old.some((other) => other.path === each.path),
+  );
 }

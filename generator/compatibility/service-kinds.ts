@@ -18,8 +18,8 @@ export const serviceKinds = {
   "service-removed": {
     class: "operational",
     title: "a service goes",
-    why: "Its durables keep its messages until they are removed; stream, database and roles stay until a person removes them.",
-    order: "consumers-first",
+    why: "Its durables keep messages waiting until somebody deletes them; stream, database and roles stay until a person removes them.",
+    order: "stop-service",
   },
   "service-by-hand": {
     class: "breaking-publisher",

@@ -39,6 +39,7 @@ const STEPS: Partial<Record<ChangeKind, readonly Step["kind"][]>> = {
   "column-required": ["add_column", "fill_nulls", "set_not_null", "drop_default", "drop_identity"],
   "column-dropped": ["drop_column"],
   "column-renamed": ["rename_column"],
+  "column-lengthened": RETYPING,
   "column-widened": RETYPING,
   "column-narrowed": RETYPING,
   "column-nullable": ["drop_not_null"],
@@ -70,6 +71,7 @@ function isOf({ step }: Statement, { kind, rows }: Change, transition: PrintedTr
   if (rows?.database !== transition.database || STEPS[kind]?.includes(step.kind) !== true) return false;
   const subject = subjectOf(step, transition);
   if (subject.table === undefined) return kind === "table-added";
+  if (step.kind === "drop_constraint" && (subject.isKey === true) !== (kind === "key-changed")) return false;
   if (!rows.tables.includes(subject.table)) return false;
   if (rows.columns === undefined || subject.columns === undefined) return true;
   // A rename is found by either name, a set of columns as a whole.
@@ -79,6 +81,8 @@ function isOf({ step }: Statement, { kind, rows }: Change, transition: PrintedTr
 interface Subject {
   readonly table: string | undefined;
   readonly columns?: readonly string[];
+  /** It is the table's key. */
+  readonly isKey?: boolean;
 }
 
 function subjectOf(step: Step, { before, next }: PrintedTransition): Subject {
@@ -113,11 +117,10 @@ function subjectOf(step: Step, { before, next }: PrintedTransition): Subject {
     case "drop_constraint":
     case "drop_foreign_key":
     case "drop_index": {
-      const columns = columnsOf(
-        step.name,
-        before.find(({ name }) => name === step.table),
-      );
-      return { table: step.table, ...(columns !== undefined && { columns }) };
+      const table = before.find(({ name }) => name === step.table);
+      const columns = columnsOf(step.name, table);
+      const isKey = table?.key.name === step.name;
+      return { table: step.table, isKey, ...(columns !== undefined && { columns }) };
     }
     case "rename_constraint":
     case "rename_index": {

@@ -1,8 +1,17 @@
-import { castBetween } from "../migrations/casts.js";
+import { type ColumnType, factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { castBetween, keepsForm } from "../migrations/casts.js";
 import { sqlDefault, sqlType } from "../migrations/sql-types.js";
 import type { CacheOf, Column, Database, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, changeOf } from "./change.js";
-import { type ColumnSays, classFor, columnChange, replicas, type TableAbout } from "./column-change.js";
+import {
+  type ColumnSays,
+  classFor,
+  columnChange,
+  isOfCopy,
+  replicas,
+  type TableAbout,
+} from "./column-change.js";
+import { narrowerCopies } from "./copies.js";
 import type { Pair } from "./former-names.js";
 import { type Meshes, same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
@@ -24,7 +33,24 @@ export function compareTables(database: Pair<Database>, meshes: Meshes): readonl
 function tableAdded(table: Table, database: Pair<Database>, meshes: Meshes): Change {
   return table.cache === undefined
     ? tableChange("table-added", { table, database, meshes, says: "is new" })
-    : tableChange("copy-added", { table, database, meshes, says: `is a new copy of ${table.cache.entity}` });
+    : copyAdded(table, { database, meshes, of: table.cache.entity });
+}
+
+/** Whose snapshot and events it is filled by comes first. */
+function copyAdded(
+  table: Table,
+  { database, meshes, of }: { database: Pair<Database>; meshes: Meshes; of: string },
+): Change {
+  const { name, service } = database.next;
+  const [publisher = ""] = of.split(".");
+  const concerns = [{ service, field: table.name, as: "takes a snapshot when it starts" }];
+  return changeOf("copy-added", {
+    path: ["databases", name, "tables", table.name],
+    message: `${name}: ${table.name} is a new copy of ${of}`,
+    concerns,
+    parties: partiesOf(publisher, concerns, meshes.next),
+    rows: { database: name, tables: [table.name] },
+  });
 }
 
 function movedText({ previous, next }: Pair<Table>): string {
@@ -47,8 +73,8 @@ function tableChange(kind: ChangeKind, said: TableSays): Change {
   const { table, database, meshes, gone, says, former } = said;
   const mesh = gone ? meshes.before : meshes.next;
   const owner = database.next.service;
-  const isNew = kind === "table-added" || kind === "copy-added";
-  const concerns = isNew ? [] : distinct([replicas(owner), ...httpReadersOf(table, owner, mesh)]);
+  const concerns =
+    kind === "table-added" ? [] : distinct([replicas(owner), ...httpReadersOf(table, owner, mesh)]);
   return changeOf(kind, {
     path: ["databases", database.next.name, "tables", table.name],
     gone,
@@ -123,19 +149,18 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
   // A column by which rows are deleted softly is in no answer.
   const isShown = isServed && next.private !== true && about.pair.next.softDelete !== next.name;
   const changes: Change[] = [];
-  const add = (kind: ChangeKind, says: string, more: { key?: string; former?: string; safe?: string } = {}) =>
+  const add = (kind: ChangeKind, says: string, more: Partial<ColumnSays> = {}) =>
     changes.push(columnChange(kind, { ...said, says, ...more }));
   if (previous.name !== next.name)
     add("column-renamed", `was called ${previous.name}`, { former: previous.name });
   const [from, to] = [sqlType(previous.type), sqlType(next.type)];
-  if (from !== to) {
-    const kind = castBetween(from, to).lossless ? "column-widened" : "column-narrowed";
-    add(kind, `is ${to}, no longer ${from}`, { key: "type" });
-  }
+  if (from !== to) changes.push(retyped({ previous, next }, said));
   if (previous.nullable && !next.nullable)
     add("column-required", "must be given, and could be NULL", {
       key: "null",
-      safe: `fill the rows that have none a release before (UPDATE … WHERE ${next.name} IS NULL), or give it a default`,
+      safe: isOfCopy(about.pair.next, next)
+        ? "leave it null: true, which costs nothing; or give it a default"
+        : `fill the rows that have none a release before (UPDATE … WHERE ${next.name} IS NULL), or give it a default`,
     });
   if (!previous.nullable && next.nullable) {
     add(isShown ? "column-nullable-shown" : "column-nullable", "may be NULL", { key: "null" });
@@ -159,6 +184,38 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
     add("copy-filled-otherwise", `is filled by ${fillingOf(next)}, no longer by ${fillingOf(previous)}`);
   }
   return changes;
+}
+
+function retyped({ previous, next }: Pair<Column>, said: Omit<ColumnSays, "says">): Change {
+  const [from, to] = [sqlType(previous.type), sqlType(next.type)];
+  const [isWider, isNarrower] = [castBetween(from, to).lossless, castBetween(to, from).lossless];
+  const kind = isWider
+    ? keepsForm({ from, to })
+      ? "column-lengthened"
+      : "column-widened"
+    : "column-narrowed";
+  const about = { ...said, says: `is ${to}, no longer ${from}`, key: "type" };
+  if (isOfCopy(said.pair.next, next))
+    return isNarrower && !isWider
+      ? columnChange(kind, { ...about, order: "rows-first", safe: AS_WIDE })
+      : columnChange(kind, { ...about, safe: BESIDE });
+  // One of another kind shows in its field, which copies cannot take before it is sent.
+  const narrower =
+    kindOf(previous.type) === kindOf(next.type)
+      ? narrowerCopies(previous, said, ({ type }) => castBetween(to, sqlType(type)).lossless)
+      : [];
+  const safe = isWider ? undefined : widerDecimal(previous.type, next.type);
+  return columnChange(kind, { ...about, narrower, ...(safe !== undefined && { safe }) });
+}
+
+const AS_WIDE = "leave it as it is: a copy may hold more than what it is of";
+const BESIDE = "add a column of the new type beside it, which a snapshot fills, then drop the old one";
+
+/** More decimals of as many digits leave fewer before the point. */
+function widerDecimal(from: ColumnType, to: ColumnType): string | undefined {
+  const [{ precision: digits = 0, scale: was }, { scale: is }] = [factsOf(from), factsOf(to)];
+  if (was === undefined || is === undefined || is <= was) return undefined;
+  return `numeric(${digits + is - was},${is}) has as many decimals, and holds every value of before`;
 }
 
 function memberOf({ shown, name }: Column): string {

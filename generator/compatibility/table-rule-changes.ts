@@ -3,7 +3,8 @@ import { printDuration } from "../language/words.js";
 import type { CacheOf, Column, Reference, Table } from "../model/mesh.js";
 import { type Change, type ChangeKind, changeKinds, changeOf } from "./change.js";
 import type { KindFacts } from "./change-class.js";
-import { classFor, columnChange, noteFor, type TableAbout } from "./column-change.js";
+import { classFor, columnChange, noteFor, orderOfCopy, type TableAbout } from "./column-change.js";
+import { narrowerCopies } from "./copies.js";
 import { same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
 import { noticedOverHttp } from "./writers.js";
@@ -26,7 +27,7 @@ export function compareTableRules(about: TableAbout, names: Names): readonly Cha
             "key-changed",
             about,
             `has the key ${next.key.join(", ")}, no longer ${previous.key.join(", ")}`,
-            next.key,
+            [...renamed(previous.key), ...previous.key, ...next.key],
           ),
         ]),
     ...compareSets(about, { previous: uniquesOf(previous).map(renamed), next: uniquesOf(next) }, UNIQUE),
@@ -67,6 +68,7 @@ function tableRule(
       ...(columns !== undefined && { columns }),
     },
     ...(kind === "key-changed" ? keyClass(about) : classFor(kind, pair.next)),
+    ...orderOfCopy(pair.next, meshes.next, { kind, concerns }),
   });
 }
 
@@ -114,6 +116,7 @@ function compareSets(
   const change = (kind: ChangeKind, columns: readonly string[], text: string): Change => {
     const column =
       columns.length === 1 ? about.pair.next.columns.find(({ name }) => name === columns[0]) : undefined;
+    if (column !== undefined && kind === "unique-removed") return uniqueRemoved(column, about);
     return column?.unique === true && kind === added
       ? columnChange(kind, { ...about, column, says: text, key: "unique" })
       : tableRule(kind, about, `${columns.join(", ")}: ${text}`, columns);
@@ -127,6 +130,19 @@ function compareSets(
       .filter((set) => !has(next, set) && isThere(set))
       .map((set) => change(removed, set, `no longer ${says}`)),
   ];
+}
+
+function uniqueRemoved(column: Column, about: TableAbout): Change {
+  const pairs = about.meshes.former.columns(about.pair).kept;
+  const { previous = column } = pairs.find(({ next }) => next.name === column.name) ?? {};
+  const narrower = narrowerCopies(previous, about, ({ unique }) => !unique);
+  return columnChange("unique-removed", {
+    ...about,
+    column,
+    says: "no longer unique",
+    key: "unique",
+    narrower,
+  });
 }
 
 function compareReference(old: Column, now: Column, about: TableAbout): readonly Change[] {
@@ -144,7 +160,18 @@ function compareReference(old: Column, now: Column, about: TableAbout): readonly
   // Emptying a column is less than deleting its row.
   const isLess = formerly.onDelete === "cascade" && is.onDelete === "set_null";
   const says = `on_delete: ${is.onDelete}, no longer ${formerly.onDelete}`;
-  return [columnChange(isLess ? "reference-removed" : kind, { ...said, key: "on_delete", says })];
+  const parent = about.database.next.tables.find(({ name }) => name === is.table);
+  // No reference sees a row that is deleted softly.
+  const note = `; it does not see rows of ${is.table} that are deleted softly`;
+  const change = { ...said, key: "on_delete", says };
+  return [
+    columnChange(
+      isLess ? "reference-removed" : kind,
+      parent?.softDelete === undefined
+        ? change
+        : { ...change, says: `${says}${note}`, class: "operational", order: "any" },
+    ),
+  ];
 }
 
 function formerReference(
@@ -169,7 +196,12 @@ function compareValues(old: Column, now: Column, about: TableAbout): readonly Ch
   }
   const gained =
     is === undefined ? "anything" : is.filter((value) => was?.includes(value) !== true).join(", ");
-  return [columnChange("values-widened", { ...said, says: `takes ${gained} as well` })];
+  const narrower = narrowerCopies(
+    old,
+    about,
+    ({ oneOf }) => oneOf === undefined || (is?.every((value) => oneOf.includes(value)) ?? false),
+  );
+  return [columnChange("values-widened", { ...said, says: `takes ${gained} as well`, narrower })];
 }
 
 function compareCheck(old: Column, now: Column, about: TableAbout): readonly Change[] {

@@ -1,3 +1,4 @@
+import { keepsForm } from "./casts.js";
 import type { DatabaseSchema } from "./database-schema.js";
 import type { PlaceInDatabase } from "./refusal.js";
 import type { Step } from "./steps.js";
@@ -32,6 +33,7 @@ function reasonOf(step: Step, next: DatabaseSchema): string | undefined {
     case "rename_column":
       return `${step.table}.${step.from} is called ${step.to}`;
     case "change_type":
+      if (keepsForm(step)) return undefined;
       return `${step.table}.${step.column} is ${step.to}, no longer ${step.from}`;
     case "set_not_null":
       return `${step.table}.${step.column} takes no NULL`;

@@ -17,7 +17,19 @@ export function castBetween(from: string, to: string): Cast {
   return { using: cast.using, lossless: cast.lossless && isWideEnough(held, wanted) };
 }
 
-export interface TypeParts {
+/** Whether every value stays as it lies there: PostgreSQL only notes the new type, and releases of before read and write what they know. */
+export function keepsForm({ from, to }: { readonly from: string; readonly to: string }): boolean {
+  const [old, now] = [readType(from), readType(to)];
+  if (old.isList || now.isList || old.name !== now.name || !castBetween(from, to).lossless) return false;
+  if (old.name === "TEXT") return true;
+  return old.name === "NUMERIC" && (now.limits.length === 0 || scaleOf(now) === scaleOf(old));
+}
+
+function scaleOf({ limits: [precision, scale = 0] }: TypeParts): number | undefined {
+  return precision === undefined ? undefined : scale;
+}
+
+interface TypeParts {
   /** Without limits; a VARCHAR is a TEXT, a CHAR a BPCHAR. An explicit cast to limits would cut and round, an assignment refuses what is too long. */
   readonly name: string;
   readonly limits: readonly number[];
@@ -25,7 +37,7 @@ export interface TypeParts {
 }
 
 /** `NUMERIC(12,2)[]` */
-export function readType(type: string): TypeParts {
+function readType(type: string): TypeParts {
   const [, name = type, limits, list] = /^([^([]+)(?:\(([\d,]+)\))?(\[\])?$/.exec(type) ?? [];
   return {
     name: UNLIMITED[name] ?? name,

@@ -73,9 +73,13 @@ export function lockText(lock: Lock): string {
   return `${mode} on ${tables.join(", ")} ${how}`;
 }
 
-/** Whole, in lines that are broken where no literal is and indented after the first; of a function its name. */
+/** Whole, in lines that are broken where no literal is and indented after the first; of a function its name, of a block what it refuses. */
 export function sqlLines({ sql, step }: Statement, most = 110): readonly string[] {
   if (step.kind === "create_function") return [`CREATE OR REPLACE FUNCTION ${step.definition.name}() …`];
+  if (step.kind === "await_cascades")
+    return [
+      `LOCK TABLE ${step.table} IN ACCESS EXCLUSIVE MODE; DO … -- refuses while a "before" hook has rows of it to do`,
+    ];
   const words = sql.match(/(?:'[^']*'|"[^"]*"|\S)+/g) ?? [];
   const lines: string[] = [];
   for (const word of words) {

@@ -20,11 +20,11 @@ export function diffToMarkdown({ against, changes }: DiffReport): string {
 }
 
 function item(change: PlacedChange): string {
-  const { place, formerPlace, concerns, deployment, safe, statements } = change;
+  const { place, formerPlace, concerns, deployment, part, safe, statements } = change;
   const lines = [
     `- **${escaped(messageOf(change))}** (${code(placeText(formerPlace ?? place))}, ${code(change.kind)})`,
     ...(concerns.length === 0 ? [] : [`  - for ${escaped(concernsText(concerns))}`]),
-    ...(deployment.first === "anybody"
+    ...(part.order === "any"
       ? []
       : [`  - deploy ${escaped(deploymentText(change))}: ${escaped(deployment.steps.join("; "))}`]),
     ...(safe === undefined || change.class === "compatible" ? [] : [`  - instead: ${escaped(safe)}`]),

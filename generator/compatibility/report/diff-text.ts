@@ -37,21 +37,22 @@ export function renderDiff({ against, changes, statements }: DiffReport, paint: 
 }
 
 function renderChange(change: PlacedChange, paint: DiffPaint): string {
-  const { place, formerPlace, concerns, statements, deployment, safe, kind } = change;
+  const { place, formerPlace, concerns, statements, deployment, part, safe, kind } = change;
   const head = `  ${paint.place(placeText(formerPlace ?? place))} ${messageOf(change)} ${paint.label(kind)}`;
-  const rows = statements.flatMap((statement) => {
+  // The key is looked at again once its table was open meanwhile.
+  const once = statements.filter(({ sql }, at) => statements.findIndex((other) => other.sql === sql) === at);
+  const rows = once.flatMap((statement) => {
     const [line, ...lines] = sqlLines(statement);
     return [`${change.rows?.database}: ${line}`, ...lines, paint.label(`  ${lockText(statement.lock)}`)];
   });
   if (change.class === "compatible") return [head, ...labelled("sql", rows, paint)].join("\n");
-  const steps = deployment.first === "anybody" ? [] : deployment.steps;
   return [
     head,
     ...labelled("for", concerns.length === 0 ? [] : [concernsText(concerns)], paint),
     ...labelled("sql", rows, paint),
     ...labelled(
       "deploy",
-      deployment.first === "anybody" ? [] : [deploymentText(change), ...steps.map((step) => `  ${step}`)],
+      part.order === "any" ? [] : [deploymentText(change), ...deployment.steps.map((step) => `  ${step}`)],
       paint,
     ),
     ...labelled("instead", safe === undefined ? [] : [safe], paint),

@@ -1,4 +1,4 @@
-import { castBetween, readType, type TypeParts } from "../../migrations/casts.js";
+import { keepsForm } from "../../migrations/casts.js";
 import type { ForeignKeySchema, TableSchema } from "../../migrations/database-schema.js";
 import { IDENTITY } from "../../migrations/sql-types.js";
 import type { Step } from "../../migrations/steps.js";
@@ -71,7 +71,7 @@ export function lockOf(step: Step, stage: StageName, before: readonly TableSchem
     case "add_column":
       return { ...brief(step.table), rows: isComputed(step.column.default) ? "rewritten" : "untouched" };
     case "change_type":
-      return { ...brief(step.table), rows: keepsRows(step) ? "untouched" : "rewritten" };
+      return { ...brief(step.table), rows: keepsForm(step) ? "untouched" : "rewritten" };
     case "add_key":
       return { ...brief(step.table), rows: "read" };
     case "set_not_null":
@@ -139,16 +139,4 @@ function isComputed(value: string | undefined): boolean {
   return (
     value === IDENTITY || value?.startsWith("gen_random_uuid") === true || value?.startsWith("mesh.") === true
   );
-}
-
-/** PostgreSQL only notes the new type where every value has the same form in both. */
-function keepsRows({ from, to }: { readonly from: string; readonly to: string }): boolean {
-  const [old, now] = [readType(from), readType(to)];
-  if (old.isList || now.isList || old.name !== now.name || !castBetween(from, to).lossless) return false;
-  if (old.name === "TEXT") return true;
-  return old.name === "NUMERIC" && (now.limits.length === 0 || scaleOf(now) === scaleOf(old));
-}
-
-function scaleOf({ limits: [precision, scale = 0] }: TypeParts): number | undefined {
-  return precision === undefined ? undefined : scale;
 }

@@ -20,7 +20,7 @@ const items = (columns: string, rest = "") =>
     SUBJECTS,
   );
 const OLD = items(
-  "name: text; note: text?; size: { type: integer, default: 1 }; kind: { type: text, one_of: [a, b] }",
+  "name: text; note: text?; code: varchar(4)?; fee: { type: 'numeric(6,2)', null: true }; size: { type: integer, default: 1 }; kind: { type: text, one_of: [a, b] }",
 );
 
 let url: string;
@@ -40,7 +40,7 @@ async function rollBack(next: Mesh): Promise<readonly string[]> {
 }
 
 const COLUMNS =
-  "name: text; note: text?; size: { type: integer, default: 1 }; kind: { type: text, one_of: [a, b] }";
+  "name: text; note: text?; code: varchar(4)?; fee: { type: 'numeric(6,2)', null: true }; size: { type: integer, default: 1 }; kind: { type: text, one_of: [a, b] }";
 
 describe("an older release runs on where a migration", () => {
   test.each([
@@ -49,6 +49,8 @@ describe("an older release runs on where a migration", () => {
     ["allows NULL", COLUMNS.replace("default: 1 }", "default: 1, null: true }")],
     ["allows another value", COLUMNS.replace("[a, b]", "[a, b, c]")],
     ["changes a default", COLUMNS.replace("default: 1", "default: 2")],
+    ["lengthens a text", COLUMNS.replace("varchar(4)", "varchar(9)")],
+    ["takes more digits before the point", COLUMNS.replace("numeric(6,2)", "numeric(9,2)")],
     ["adds an index", `${COLUMNS}\n  indexes: [[note]]`],
   ])("%s", async (_, columns) => {
     expect(await rollBack(items(columns))).toEqual([]);

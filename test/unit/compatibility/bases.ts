@@ -1,4 +1,5 @@
 import { market } from "./market-base.js";
+import { railway } from "./railway-base.js";
 
 /** Meshes that edits are made of: one of generated services, one with services written by hand, one of special tables. */
 export const bases = {
@@ -262,6 +263,7 @@ subjects:
     payload: { name: string }
 `,
   market,
+  railway,
 } as const;
 
 export type Base = keyof typeof bases;

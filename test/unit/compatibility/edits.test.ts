@@ -12,6 +12,7 @@ import { foreignEdits } from "./edits/foreign-edits.js";
 import { libraryEdits } from "./edits/library-edits.js";
 import { marketEdits } from "./edits/market-edits.js";
 import { payloadEdits } from "./edits/payload-edits.js";
+import { railwayEdits } from "./edits/railway-edits.js";
 import { serviceEdits } from "./edits/service-edits.js";
 
 const TABLE: readonly (readonly [base: Base, edits: readonly Edit[]])[] = [
@@ -21,6 +22,7 @@ const TABLE: readonly (readonly [base: Base, edits: readonly Edit[]])[] = [
   ["foreign", foreignEdits],
   ["library", libraryEdits],
   ["market", marketEdits],
+  ["railway", railwayEdits],
 ];
 const edits = TABLE.flatMap(([base, those]) =>
   those.map(([title, ...rest]) => [title, base, ...rest] as const),

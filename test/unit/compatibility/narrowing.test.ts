@@ -14,7 +14,7 @@ test.each([
   [{ pattern: "^a" }, {}, undefined],
   [{ description: "x" }, { description: "y" }, undefined],
   [{ additionalProperties: false }, { additionalProperties: true }, undefined],
-  [{ items: { type: "string" } }, { items: { type: "number" } }, 'items {"type":"number"}'],
+  [{ items: { type: "string" } }, { items: { type: "number" } }, "of each item the type number"],
   [
     { properties: { a: { properties: { b: {} } } } },
     { properties: { a: { properties: { b: { type: "string" } } } } },

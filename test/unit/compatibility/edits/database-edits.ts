@@ -129,22 +129,10 @@ export const databaseEdits: readonly Edit[] = [
     [["          total: integer", "          total: smallint"]],
     [`destructive column-narrowed: ${REST}; owner 3`],
   ],
-  [
-    "a longer text",
-    [['"varchar(20)"', '"varchar(40)"']],
-    [`breaking-publisher column-widened: ${REST}; owner 3`],
-  ],
-  [
-    "a text without a limit",
-    [['"varchar(20)"', "text"]],
-    [`breaking-publisher column-widened: ${REST}; owner 3`],
-  ],
+  ["a longer text", [['"varchar(20)"', '"varchar(40)"']], ["compatible column-lengthened: ; anybody 1"]],
+  ["a text without a limit", [['"varchar(20)"', "text"]], ["compatible column-lengthened: ; anybody 1"]],
   ["a shorter text", [['"varchar(20)"', '"varchar(10)"']], [`destructive column-narrowed: ${REST}; owner 3`]],
-  [
-    "more digits",
-    [['"numeric(10,2)"', '"numeric(12,2)"']],
-    [`breaking-publisher column-widened: ${REST}; owner 3`],
-  ],
+  ["more digits", [['"numeric(10,2)"', '"numeric(12,2)"']], ["compatible column-lengthened: ; anybody 1"]],
   [
     "fewer decimals",
     [['"numeric(10,2)"', '"numeric(10,1)"']],
@@ -249,7 +237,7 @@ export const databaseEdits: readonly Edit[] = [
         "          customer_id: { type: text, key: true }\n          email: { type: text, unique: true }",
       ],
     ],
-    ["breaking-consumer unique-added: desk; owner 2"],
+    ["breaking-consumer unique-added: desk; publisher 2"],
   ],
   [
     "a new index",
@@ -297,7 +285,7 @@ export const databaseEdits: readonly Edit[] = [
         "          state: { type: text, one_of: [open, paid, sent] }\n          note: text?\n          seen",
       ],
     ],
-    ["breaking-consumer values-narrowed: desk; owner 2"],
+    ["breaking-consumer values-narrowed: desk; publisher 2"],
   ],
   [
     "a condition on a column",
@@ -464,7 +452,7 @@ export const databaseEdits: readonly Edit[] = [
   [
     "a copy of some rows",
     [["        cache: shop.order\n", "        cache: shop.order\n        where: { state: [open, paid] }\n"]],
-    ["breaking-consumer copy-source-changed: desk; publisher 1"],
+    ["breaking-consumer copy-source-changed: desk; anybody 1"],
   ],
   [
     "a copy is checked more often",

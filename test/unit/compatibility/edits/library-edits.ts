@@ -114,17 +114,17 @@ export const libraryEdits: readonly Edit[] = [
   [
     "another field for a copy's column",
     [["title: { type: text, from: label }", "title: { type: text, from: book_id }"]],
-    ["breaking-consumer copy-filled-otherwise: club; publisher 1"],
+    ["breaking-consumer copy-filled-otherwise: club; anybody 1"],
   ],
   [
     "other rows in a copy",
     [["where: { state: [held, lent] }", "where: { state: [held] }"]],
-    ["breaking-consumer copy-source-changed: club; publisher 1"],
+    ["breaking-consumer copy-source-changed: club; anybody 1"],
   ],
   [
     "all rows in a copy",
     [["        where: { state: [held, lent] }\n", ""]],
-    ["breaking-consumer copy-source-changed: club; publisher 1"],
+    ["breaking-consumer copy-source-changed: club; anybody 1"],
   ],
   [
     "a column of a table that exists is no longer declared",
@@ -334,7 +334,7 @@ export const libraryEdits: readonly Edit[] = [
     [["  club:\n", "  society:\n"]],
     [
       "breaking-publisher database-moved: society; owner 1",
-      "operational service-removed: club; consumers 1",
+      "operational service-removed: club; anybody 1",
       "compatible service-added: society; operator 1",
       "operational sync-changed: society; operator 1",
     ],

@@ -14,7 +14,7 @@ export const marketEdits: readonly Edit[] = [
     ],
     [
       "breaking-publisher column-renamed: ledger, shop, stock; owner 3",
-      "breaking-publisher column-widened: ledger, shop, stock; owner 3",
+      "compatible column-lengthened: ; anybody 1",
     ],
   ],
   [
@@ -62,17 +62,17 @@ export const marketEdits: readonly Edit[] = [
   [
     "fewer rows in a copy",
     [["where: { state: listed }", "where: { state: listed, title: x }"]],
-    ["breaking-consumer copy-source-changed: stock; publisher 1"],
+    ["breaking-consumer copy-source-changed: stock; anybody 1"],
   ],
   [
     "more rows in a copy",
     [["where: { state: listed }", "where: { state: [listed, ended] }"]],
-    ["breaking-consumer copy-source-changed: stock; publisher 1"],
+    ["breaking-consumer copy-source-changed: stock; anybody 1"],
   ],
   [
     "a copy of all rows that was one of some",
     [["        where: { state: listed }\n", ""]],
-    ["breaking-consumer copy-source-changed: stock; publisher 1"],
+    ["breaking-consumer copy-source-changed: stock; anybody 1"],
   ],
   [
     "rows that a cascade and a copy hear of are no longer softly deleted",
@@ -600,7 +600,7 @@ export const marketEdits: readonly Edit[] = [
         "columns: { item_id: { type: text, key: true }, title: { type: text, from: state },",
       ],
     ],
-    ["breaking-consumer copy-filled-otherwise: stock; publisher 1"],
+    ["breaking-consumer copy-filled-otherwise: stock; anybody 1"],
   ],
   [
     "a service without a database gets a named consumer",
@@ -684,7 +684,7 @@ export const marketEdits: readonly Edit[] = [
         "",
       ],
     ],
-    ["operational service-removed: mail; consumers 1"],
+    ["operational service-removed: mail; anybody 1"],
   ],
   [
     "a column that exists is declared as another type",
@@ -702,7 +702,7 @@ export const marketEdits: readonly Edit[] = [
     ],
     [
       "breaking-consumer column-widened: stock; owner 3",
-      "breaking-publisher column-widened: shop, stock; owner 3",
+      "breaking-publisher column-widened: shop, stock; consumers 3",
     ],
   ],
   [

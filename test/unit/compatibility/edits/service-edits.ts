@@ -44,7 +44,7 @@ export const serviceEdits: readonly Edit[] = [
     ],
     [
       "breaking-consumer resource-removed: desk; consumers 1",
-      "operational service-removed: desk; consumers 1",
+      "operational service-removed: desk; anybody 1",
       "operational database-removed: desk; anybody 1",
       "breaking-consumer call-removed: desk; consumers 1",
     ],
@@ -65,7 +65,7 @@ export const serviceEdits: readonly Edit[] = [
       "compatible service-added: counter; operator 1",
       "destructive database-replaced: counter, desk; owner 1",
       "operational call-added: counter; operator 1",
-      "operational service-removed: desk; consumers 1",
+      "operational service-removed: desk; anybody 1",
     ],
   ],
   [
@@ -81,7 +81,7 @@ export const serviceEdits: readonly Edit[] = [
       "breaking-publisher database-moved: counter; owner 1",
       "compatible service-added: counter; operator 1",
       "operational call-added: counter; operator 1",
-      "operational service-removed: desk; consumers 1",
+      "operational service-removed: desk; anybody 1",
       "operational sync-changed: counter; operator 1",
       "operational sync-changed: counter; operator 1",
     ],
@@ -122,7 +122,7 @@ export const serviceEdits: readonly Edit[] = [
   [
     "a service goes",
     [["  mailer:\n    subscribes: [shop.order.*]\n", ""]],
-    ["operational service-removed: mailer; consumers 1"],
+    ["operational service-removed: mailer; anybody 1"],
   ],
   [
     "a service hears more",
@@ -374,7 +374,7 @@ export const serviceEdits: readonly Edit[] = [
       ],
       ["    event: LineAdded\n", "    event: LineAdded\n    change: create\n"],
     ],
-    ["operational copy-added: ; publisher 1", "operational subscription-added: desk; operator 1"],
+    ["operational copy-added: desk; publisher 1", "operational subscription-added: desk; operator 1"],
   ],
   [
     "a subscriber that is written by hand",
@@ -412,7 +412,7 @@ export const serviceEdits: readonly Edit[] = [
       "breaking-consumer event-removed: desk; consumers 2",
       "breaking-consumer event-removed: desk; consumers 2",
       "breaking-consumer resource-removed: desk, shop; consumers 1",
-      "breaking-consumer copy-source-changed: desk; publisher 1",
+      "breaking-consumer copy-source-changed: desk; anybody 1",
       "operational reference-removed: desk, shop; anybody 1",
       "operational subscription-added: desk; operator 1",
       "operational subscription-removed: desk; anybody 1",
