@@ -71,7 +71,8 @@ export async function applyAtOnce(
     if (parsed?.ok === true && !isSuspicious(context, delivery, seq))
       due.push({ delivery, event: parsed.incoming });
   forgetDue(context.deferredUntil);
-  if (due.length < batch.length || context.deferredUntil.size > 0)
+  const isBehind = () => (context.versionGaps?.behind(due.map(({ event }) => event)) ?? []).length > 0;
+  if (due.length < batch.length || context.deferredUntil.size > 0 || isBehind())
     return { outcome: "not-tried", settle: nothing };
   try {
     const outcome = await inProcessSpan(spanOf(context, due), () =>

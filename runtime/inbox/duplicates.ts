@@ -4,8 +4,8 @@ import type { ConsumerModel } from "./consumer-model.js";
 import type { Incoming } from "./parse.js";
 
 /*
- * Where a redelivered event without a version is recognised: by its id, in `mesh.seen`. One that carries a version is
- * recognised by the order guard (`isFresh`).
+ * Where a redelivered event without a version is recognised: by its id, in `mesh.seen`, here or by the fast path. One that carries a
+ * version is recognised by the order guard (`isFresh`).
  */
 
 /** Gives the ids that were never seen before. */
@@ -44,6 +44,6 @@ export async function dropDuplicates(
  * With the subject, since a publisher that we did not generate may send one `event_id` for all, such as a placeholder; and
  * with a consumer's name: what another consumer has applied is no duplicate.
  */
-function identityOf({ definition: { name } }: ConsumerModel, { event, subject }: Incoming): string {
+export function identityOf({ definition: { name } }: ConsumerModel, { event, subject }: Incoming): string {
   return [event.metadata.event_id, subject, ...(name === undefined ? [] : [name])].join(" ");
 }

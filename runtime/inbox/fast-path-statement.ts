@@ -6,10 +6,11 @@ import { freshSql } from "./order.js";
 import type { Upsert } from "./plan-batch.js";
 import { cellArrays, conflictClause, type Statement, shapeColumns } from "./row-statements.js";
 
-export interface VersionedUpsert extends Upsert {
-  readonly version: number;
+export interface FastPathRow extends Upsert {
+  /** Null where no event of the batch carries one. */
+  readonly version: number | null;
   /** Of the first event in it. Where order matters, all versions from here to `version` are in it. */
-  readonly first: number;
+  readonly first: number | null;
   /** Inserted as new: if its row exists after all, the whole statement fails with a unique violation. */
   readonly isNew: boolean;
 }
@@ -18,7 +19,9 @@ export interface FastPathRows {
   readonly cache: CacheModel;
   readonly entity: string;
   readonly shape: string;
-  readonly rows: readonly VersionedUpsert[];
+  readonly rows: readonly FastPathRow[];
+  /** Of events without versions, by what a redelivered one is known: see `identityOf`. Undefined where all carry one. */
+  readonly identities?: readonly string[] | undefined;
   /** Skips an entity that is known here, and of which versions in between are missing. */
   readonly withoutGap: boolean;
   /** Writes nothing unless this holds. Default: it is known to. */
@@ -35,8 +38,8 @@ export interface QuietDurable {
 export interface FastPathCounts {
   /** Rows written that were not inserted as new. */
   readonly changed: number;
-  /** False where the durable is not quiet: nothing was written. */
-  readonly quiet: boolean;
+  /** False where nothing was written: the durable is not quiet, or of events without versions one may be no news. */
+  readonly written: boolean;
 }
 
 const LEADING = {
@@ -47,10 +50,13 @@ const LEADING = {
 /**
  * Guard and effect in one statement and one round trip. Writes the rows that are certainly fresh: each is guarded as an
  * update, which a tombstone refuses first. Gives `FastPathCounts`, so that the caller knows whether any was left out.
+ *
+ * Without versions it writes all or nothing, since the ids that it notes are of events which had their effect: fails with a unique
+ * violation where one of them is noted already.
  */
 export function fastPathStatement(rows: FastPathRows): Statement {
-  const { cache, entity, rows: upserts, withoutGap, provided } = rows;
-  const merged = withoutGap ? upserts.filter(({ first, version }) => first < version) : [];
+  const { cache, entity, rows: upserts, identities, withoutGap, provided } = rows;
+  const merged = withoutGap ? upserts.filter(({ first, version }) => first !== version) : [];
   const { text, indexes, name } = textFor(rows, merged.length > 0);
   const values: unknown[] = [
     entity,
@@ -60,6 +66,14 @@ export function fastPathStatement(rows: FastPathRows): Statement {
     ...cellArrays(cache, upserts, indexes),
   ];
   if (provided !== undefined) values.push(provided.durable, provided.offset);
+  if (identities !== undefined) {
+    const known = upserts.filter(({ isNew }) => !isNew);
+    values.push(
+      arrayLiteral(identities),
+      arrayLiteral(known.map(({ id }) => id)),
+      arrayLiteral(known.map(({ seq }) => seq)),
+    );
+  }
   if (merged.length > 0)
     values.push(JSON.stringify(Object.fromEntries(merged.map(({ id, first }) => [id, first]))));
   return { text, values, ...(upserts.length <= FEW && { name }) };
@@ -79,13 +93,13 @@ interface FastPathText {
 const texts = new WeakMap<CacheModel, Map<string, FastPathText>>();
 
 function textFor(rows: FastPathRows, hasMerged: boolean): FastPathText {
-  const { cache, shape, withoutGap, provided } = rows;
+  const { cache, shape, identities, withoutGap, provided } = rows;
   let known = texts.get(cache);
   if (known === undefined) {
     known = new Map();
     texts.set(cache, known);
   }
-  const key = `${shape} ${withoutGap} ${provided !== undefined} ${hasMerged}`;
+  const key = `${shape} ${identities === undefined} ${withoutGap} ${provided !== undefined} ${hasMerged}`;
   let made = known.get(key);
   if (made === undefined) {
     made = makeText(rows, hasMerged);
@@ -94,29 +108,38 @@ function textFor(rows: FastPathRows, hasMerged: boolean): FastPathText {
   return made;
 }
 
-function makeText({ cache, shape, withoutGap, provided }: FastPathRows, hasMerged: boolean): FastPathText {
+function makeText(
+  { cache, shape, identities, withoutGap, provided }: FastPathRows,
+  hasMerged: boolean,
+): FastPathText {
   const shaped = shapeColumns(cache, shape, 5);
   const event = { version: "excluded.version", change: "'update'", seq: "excluded.stream_seq" };
   const id = idSql(cache.key, '"$event"');
   const table = relationOf(cache.table);
   const { names, namesOf, indexes } = shaped;
+  let last = 4 + cache.key.length + indexes.length;
+  const next = () => {
+    last += 1;
+    return `$${last}`;
+  };
+  const conditions = provided === undefined ? [] : [quietSql(next(), next())];
+  const unversioned = identities === undefined ? undefined : unversionedSql(next(), next(), next());
+  if (unversioned !== undefined) conditions.push(unversioned.allFresh);
+  const provisos = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+  const noGap = withoutGap ? ` AND ${noGapSql(hasMerged ? next() : undefined)}` : "";
   const state = `INSERT INTO mesh.applied AS state (entity, entity_id, version, versioned, deleted, stream_seq)
-  SELECT $1, ${id}, "$event"."$version", true, false, "$event"."$seq" FROM "$event"`;
+  SELECT $1, ${id}, "$event"."$version", "$event"."$version" IS NOT NULL, false, "$event"."$seq" FROM "$event"`;
   // Locked in order of id, as everywhere: else two replicas lock each other out.
   const inOrder = `ORDER BY ${id} COLLATE "C"`;
-  const next = 5 + cache.key.length + indexes.length;
-  const ifQuiet = provided === undefined ? "" : ` WHERE ${quietSql(`$${next}`, `$${next + 1}`)}`;
-  const firsts = hasMerged ? `$${provided === undefined ? next : next + 2}` : undefined;
-  const noGap = withoutGap ? ` AND ${noGapSql(firsts)}` : "";
   // PostgreSQL runs "$arrived", which nothing reads, last: a name that a change frees is mostly free for it.
-  const text = `WITH "$event" AS (
-  SELECT * FROM ${shaped.source('"$event"', LEADING)}${ifQuiet}
-), "$first" AS (
+  const text = `WITH ${unversioned?.known ?? ""}"$event" AS (
+  SELECT * FROM ${shaped.source('"$event"', LEADING)}${provisos}
+), ${unversioned?.seen ?? ""}"$first" AS (
   ${state} WHERE "$event"."$new" ${inOrder}
 ), "$fresh" AS (
   ${state} WHERE NOT "$event"."$new" ${inOrder}
-  ON CONFLICT (entity, entity_id) DO UPDATE SET version = excluded.version, versioned = true, deleted = false,
-    stream_seq = greatest(state.stream_seq, excluded.stream_seq)
+  ON CONFLICT (entity, entity_id) DO UPDATE SET version = coalesce(excluded.version, state.version),
+    versioned = excluded.versioned, deleted = false, stream_seq = greatest(state.stream_seq, excluded.stream_seq)
   WHERE ${freshSql("state", event)}${noGap}
   RETURNING state.entity_id
 ), "$arrived" AS (
@@ -127,8 +150,26 @@ function makeText({ cache, shape, withoutGap, provided }: FastPathRows, hasMerge
   ORDER BY "$event"."$seq"
   ${conflictClause(cache, shaped)} RETURNING true
 )
-SELECT (SELECT count(*) FROM "$changed")::integer AS changed, EXISTS (SELECT FROM "$event") AS quiet`;
+SELECT (SELECT count(*) FROM "$changed")::integer AS changed, EXISTS (SELECT FROM "$event") AS written`;
   return { text, indexes, name: nameOf(text) };
+}
+
+/**
+ * What events without versions need besides. `known`, with `seqs`, are the entities that are not new: each must live here, by an earlier
+ * event or a snapshot. Their states are locked ahead of those that are new, as everywhere.
+ */
+function unversionedSql(identities: string, known: string, seqs: string) {
+  return {
+    known: `"$known" AS (
+  SELECT entity_id, stream_seq FROM mesh.applied WHERE entity = $1 AND entity_id = ANY (${known}::text[]) AND NOT deleted
+  ORDER BY entity_id FOR UPDATE
+), `,
+    allFresh: `(SELECT count(*) FROM "$known" JOIN unnest(${known}::text[], ${seqs}::bigint[]) AS "$later" ("$id", "$seq")
+    ON "$known".entity_id = "$later"."$id" AND "$known".stream_seq < "$later"."$seq") = pg_catalog.cardinality(${known}::text[])`,
+    seen: `"$seen" AS (
+  INSERT INTO mesh.seen (event_id) SELECT pg_catalog.unnest(${identities}::text[]) WHERE EXISTS (SELECT FROM "$event")
+), `,
+  };
 }
 
 const names = new Map<string, string>();

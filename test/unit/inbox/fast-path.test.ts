@@ -17,6 +17,8 @@ const updated = (id: string, seq: number, version: number): StoredEvent => ({
   version,
 });
 
+const unversioned = (action: string, id: string, seq: number): StoredEvent => ({ id, action, seq });
+
 function merge(sent: readonly StoredEvent[], choices: DefinitionChoices = {}) {
   const model = buildModel(userConsumer(choices));
   return mergeByEntity(model, eventsOf(model, sent))?.map(
@@ -30,8 +32,22 @@ describe("the fast path", () => {
     expect(merge(sent)).toEqual(["b 4-4 at 2", "a 1-2 at 3, new"]);
   });
 
+  it("merges events without versions in stream order", () => {
+    const sent = [
+      unversioned("created", "a", 1),
+      unversioned("updated", "b", 2),
+      unversioned("updated", "a", 3),
+    ];
+    expect(merge(sent)).toEqual(["b null-null at 2", "a null-null at 3, new"]);
+  });
+
   it.each<[string, readonly StoredEvent[], DefinitionChoices?]>([
-    ["an event without a version", [{ id: "a", action: "updated", seq: 1 }]],
+    ["an event without a version beside one with it", [unversioned("updated", "a", 1), created("b", 2)]],
+    [
+      "a creation without a version of what lives, whose deletion is missing",
+      [unversioned("updated", "a", 1), unversioned("created", "a", 2)],
+    ],
+    ["a deletion without a version", [unversioned("deleted", "a", 1)]],
     ["a deletion, which has cascades", [{ id: "a", action: "deleted", seq: 1, version: 2 }]],
     ["a re-creation, which may imply a deletion", [created("a", 1, 5)]],
     ["a redelivery within the batch", [updated("a", 1, 2), updated("a", 2, 2)]],
@@ -62,5 +78,15 @@ describe("the fast path", () => {
     expect(prepare([updated("b", 2, 2)])?.optimistic).toBeUndefined();
     insertThrottle.conflicted();
     expect(prepare([created("a", 1)])?.optimistic).toBeUndefined();
+  });
+
+  it("takes events without versions unless the throttle says no", () => {
+    const model = buildModel(userConsumer());
+    const insertThrottle = createInsertThrottle();
+    const events = eventsOf(model, [unversioned("updated", "a", 1)]);
+    expect(prepareFastPath({ model }, events)).toBeUndefined();
+    expect(prepareFastPath({ model, insertThrottle }, events)).toMatchObject({ created: 0, entities: 1 });
+    insertThrottle.conflicted();
+    expect(prepareFastPath({ model, insertThrottle }, events)).toBeUndefined();
   });
 });
