@@ -232,3 +232,33 @@ it("calls a hook that waits for anything else one at a time", async () => {
   await applyOf(counted.context, "b");
   expect(counted.most).toBe(1);
 });
+
+it("does the batch again whose connection is lost while thirty of its hooks are under way", async () => {
+  let calls = 0;
+  let ended = 0;
+  const counted = hooked(async ({ tx, event }) => {
+    calls += 1;
+    // The first of the second batch holds up those behind it, until the thirtieth is called.
+    const isHeldUp = calls === CALLS + 1;
+    if (calls === CALLS + 30)
+      ended = (
+        await pool.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        )
+      ).rows.length;
+    await tx.query("INSERT INTO calls (what) SELECT $1 FROM pg_sleep($2)", [
+      event.user_id,
+      isHeldUp ? 60 : 0,
+    ]);
+  });
+  await applyOf(counted.context, "a");
+  const deliveries = await applyOf(counted.context, "b");
+  expect(ended).toBe(1);
+  expect(counted.most).toBeGreaterThanOrEqual(30);
+  expect(new Set(deliveries.map((delivery) => delivery.outcome()))).toEqual(new Set(["ack"]));
+  const written = await notes();
+  expect(new Set(written).size).toBe(2 * CALLS);
+  expect(written).toHaveLength(2 * CALLS);
+  expect(counted.context.tally.applied).toBe(2 * CALLS);
+  expect((await pool.query("SELECT FROM mesh.attempt")).rowCount).toBe(0);
+});
