@@ -1,6 +1,6 @@
 import { migrationPath } from "../migrations/lineage.js";
 import type { PlannedMigration } from "../migrations/plan.js";
-import type { JsonSchema, Mesh, Service } from "../model/mesh.js";
+import type { Event, JsonSchema, Mesh, Service } from "../model/mesh.js";
 import { ownServices } from "../model/own-services.js";
 import { visible } from "../quote/visible.js";
 import { openRender, type Render, type Templates } from "../templates.js";
@@ -18,7 +18,7 @@ import { dashboardDocument } from "./monitoring/dashboard.js";
 import { scrapeView } from "./monitoring/scrape-config.js";
 import { OPENAPI_FILE, openApiDocument } from "./openapi/document.js";
 import { printJson } from "./print/layout.js";
-import { openPrinter } from "./typescript/printer.js";
+import { printFile } from "./typescript/printer.js";
 import { typesSource } from "./typescript/type-interfaces.js";
 import { typeScriptSources } from "./typescript/typescript.js";
 
@@ -38,18 +38,17 @@ const ENVIRONMENT = ".env.example";
 /** The whole output for a mesh, the lock last. The same mesh and context give the same bytes. */
 export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readonly EmittedFile[]> {
   const lookup = openLookup(mesh);
-  const printer = openPrinter();
   const render = openRender(context.templates);
+  // Large documents last: from the first on, V8 takes all that documents are made of for what lasts, and collects it late.
   const files = [
-    ...shown(emitMeshFiles(lookup, render)),
-    ...shown([{ path: "mesh.schema.json", text: printJson(context.languageSchema) }]),
     ...(mesh.types.length === 0
       ? []
-      : shown(printer([{ path: "types.ts", source: typesSource(mesh.types) }]))),
-    ...inGroups(mesh.services).flatMap((services) =>
-      shown(printer(services.flatMap((service) => typeScriptSources(service, lookup)))),
-    ),
+      : shown([printFile({ path: "types.ts", source: typesSource(mesh.types) })])),
+    ...mesh.services.flatMap((service) => shown(typeScriptSources(service, lookup).map(printFile))),
     ...mesh.services.flatMap((service) => shown(emitOpenApi(service, lookup))),
+    ...mesh.events.flatMap((event) => shown([emitEventSchema(event, lookup)])),
+    ...shown(emitMeshFiles(lookup, render)),
+    ...shown([{ path: "mesh.schema.json", text: printJson(context.languageSchema) }]),
   ];
   const migrations = ownServices(mesh.services).flatMap(({ name }) =>
     (context.migrations[name] ?? []).map((file) => ({
@@ -63,11 +62,6 @@ export async function emitMesh(mesh: Mesh, context: EmitContext): Promise<readon
 
 function shown(files: readonly EmittedFile[]): readonly EmittedFile[] {
   return files.map(({ path, text }) => ({ path, text: path === ENVIRONMENT ? text : visible(text) }));
-}
-
-/** So many at once that what is done per group does not count, and so few that their sources take no memory. */
-function inGroups(services: readonly Service[], size = 50): readonly (readonly Service[])[] {
-  return services.flatMap((_, index) => (index % size === 0 ? [services.slice(index, index + size)] : []));
 }
 
 function checksums(mesh: Mesh, { migrations }: EmitContext): Hashes {
@@ -90,11 +84,12 @@ function emitMeshFiles(lookup: Lookup, render: Render): EmittedFile[] {
       text: render("environment/env.hbs", environmentView(mesh, HEADER)),
     },
     ...emitMonitoring(lookup, render),
-    ...mesh.events.map((event) => ({
-      path: `schemas/${schemaFileName(event)}`,
-      text: printJson(messageSchema(event, lookup.service(event.service).envelope, mesh.types)),
-    })),
   ];
+}
+
+function emitEventSchema(event: Event, { mesh, service }: Lookup): EmittedFile {
+  const schema = messageSchema(event, service(event.service).envelope, mesh.types);
+  return { path: `schemas/${schemaFileName(event)}`, text: printJson(schema) };
 }
 
 /** A mesh whose services are all written elsewhere has nothing of ours to look at. */

@@ -1,5 +1,4 @@
 import { deliveryDefaults, syncDefaults } from "@meshwright/runtime/defaults";
-import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import type { Cascade, Consumer, Delivery, Event, Source, Subscription, Sync } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
 import type { Lookup } from "../lookup.js";
@@ -10,7 +9,7 @@ import { docs } from "./docs.js";
 import { eventsConstantName, streamConstantName } from "./events.js";
 import { type ConsumerScope, hookProperties, hooksName, needsHooks } from "./hooks.js";
 import { gatherImports, RUNTIME } from "./imports.js";
-import type { SourceText } from "./printer.js";
+import type { Interface, SourceText } from "./printer.js";
 import { keyLiteral } from "./tables.js";
 
 /** consumers/auth-user.ts: the hooks of one subscribed entity, and what its events do. */
@@ -26,14 +25,12 @@ export function consumerFunctionName(consumer: Consumer): string {
   return `${consumer.names.value}Consumer`;
 }
 
-function hooksInterface(scope: ConsumerScope): InterfaceDeclarationStructure {
+function hooksInterface(scope: ConsumerScope): Interface {
   const { service, consumer, imports } = scope;
   const isStateless = service.database === undefined;
   const optional = needsHooks(consumer) ? "Steps" : "Optional steps";
   return {
-    kind: StructureKind.Interface,
     name: hooksName(consumer),
-    isExported: true,
     ...(consumer.name === undefined
       ? {}
       : { extends: [imports.type(RUNTIME, isStateless ? "MessageHooks" : "ConsumerHooks")] }),

@@ -1,5 +1,4 @@
 import { streamDefaults } from "@meshwright/runtime/defaults";
-import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import type { Event, Field, Service, Stream } from "../../model/mesh.js";
 import { serviceTitle } from "../../model/service-title.js";
 import { call, code, differing, documented, type Literal, SPREAD } from "../print/layout.js";
@@ -7,7 +6,7 @@ import { eventSentence } from "../wording.js";
 import { constantStatement } from "./constant.js";
 import { docComment, docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
-import type { SourceText } from "./printer.js";
+import type { Interface, SourceText } from "./printer.js";
 import { fieldProperty, importTypes } from "./type-interfaces.js";
 import { COMPILED } from "./validators.js";
 
@@ -37,11 +36,9 @@ export function streamConstantName(service: Service): string {
   return `${service.names.value}Stream`;
 }
 
-function eventInterface(event: Event, imports: Imports): InterfaceDeclarationStructure {
+function eventInterface(event: Event, imports: Imports): Interface {
   return {
-    kind: StructureKind.Interface,
     name: event.name,
-    isExported: true,
     extends: [imports.type(RUNTIME, "MeshEvent")],
     docs: docs(`${eventSentence(event)} Subject \`${event.foreign?.subject ?? event.subject}\`.`),
     properties: event.payload.map(fieldProperty),

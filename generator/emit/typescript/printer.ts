@@ -1,9 +1,18 @@
-import { IndentationText, type InterfaceDeclarationStructure, Project, QuoteKind } from "ts-morph";
+import { CodeBlockWriter, type OptionalKind, type PropertySignatureStructure, Writers } from "ts-morph";
 import { type EmittedFile, HEADER } from "../file.js";
+import { docComment } from "./docs.js";
 import type { Imports } from "./imports.js";
 
-/** A structure, or text: ts-morph parses what it has printed, which takes longer than all else that emitting a literal does. */
-export type Statement = InterfaceDeclarationStructure | string;
+/** An exported interface, or text. */
+export type Statement = Interface | string;
+
+export interface Interface {
+  readonly name: string;
+  readonly extends?: readonly string[];
+  /** As `docs` has made them. */
+  readonly docs: readonly string[];
+  readonly properties: readonly OptionalKind<PropertySignatureStructure>[];
+}
 
 export interface SourceText {
   /** Lines below the header, above the imports. */
@@ -19,64 +28,26 @@ export interface FileSource {
   readonly below?: string;
 }
 
-export type Printer = (files: readonly FileSource[]) => EmittedFile[];
-
-type Interface = InterfaceDeclarationStructure;
-
-/** What ts-morph has made of a structure, by its JSON: a watching process prints each one once. */
-const known = new Map<string, string>();
-
-/**
- * Prints statements as TypeScript, a blank line between them. The interfaces of all files that are printed together become one file of
- * one project first, without the standard library, a file system or a type checker, which is forgotten once it is taken apart.
- */
-export function openPrinter(): Printer {
-  let project: Project | undefined;
-  const printStructures = (structures: ReadonlyMap<string, Interface>): void => {
-    project ??= openProject();
-    // Always the same path: ts-morph looks through all folders that it knows for each that is new.
-    const file = project.createSourceFile("/generated.ts", { statements: [...structures.values()] });
-    const text = file.getFullText();
-    const keys = [...structures.keys()];
-    for (const [index, { pos, end }] of file.compilerNode.statements.entries())
-      known.set(keys[index] ?? "", text.slice(pos, end).trim());
-    file.forget();
-  };
-  return (files) => {
-    const structures = files.flatMap(({ source }) =>
-      source.statements.flatMap((statement) => (typeof statement === "string" ? [] : [statement])),
-    );
-    const unknown = new Map(
-      structures.map((each) => [JSON.stringify(each), each] as const).filter(([key]) => !known.has(key)),
-    );
-    if (unknown.size > 0) printStructures(unknown);
-    return files.map(({ path, source, below }) => ({
-      path,
-      text: below === undefined ? printSource(source) : `${printSource(source)}\n${below}`,
-    }));
-  };
+/** Prints statements as TypeScript, a blank line between them. */
+export function printFile({ path, source, below }: FileSource): EmittedFile {
+  const text = printSource(source);
+  return { path, text: below === undefined ? text : `${text}\n${below}` };
 }
 
-function openProject(): Project {
-  return new Project({
-    useInMemoryFileSystem: true,
-    skipLoadingLibFiles: true,
-    skipAddingFilesFromTsConfig: true,
-    skipFileDependencyResolution: true,
-    compilerOptions: { noLib: true },
-    manipulationSettings: {
-      indentationText: IndentationText.TwoSpaces,
-      quoteKind: QuoteKind.Double,
-      useTrailingCommas: true,
-    },
-  });
-}
-
-/** Its interfaces have been printed. */
 function printSource({ comments = [], imports, statements }: SourceText): string {
   const texts = statements.map((statement) =>
-    typeof statement === "string" ? statement : known.get(JSON.stringify(statement)),
+    typeof statement === "string" ? statement : printInterface(statement),
   );
   const head = [`// ${HEADER}`, ...comments, ...imports.declarations()].join("\n");
   return `${[head, ...texts].join("\n\n")}\n`;
+}
+
+/** By ts-morph's printer of members, with no file of a project around it: ts-morph would parse what it has printed there. */
+function printInterface({ name, docs, extends: bases, properties }: Interface): string {
+  const writer = new CodeBlockWriter({ indentNumberOfSpaces: 2 });
+  const extending = bases === undefined ? "" : ` extends ${bases.join(", ")}`;
+  writer.write(`${docComment(docs)}export interface ${name}${extending} `);
+  if (properties.length === 0) writer.inlineBlock();
+  else Writers.objectType({ properties: [...properties] })(writer);
+  return writer.toString();
 }

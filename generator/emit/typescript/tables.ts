@@ -1,4 +1,3 @@
-import { type InterfaceDeclarationStructure, StructureKind } from "ts-morph";
 import { meetsByDefault } from "../../model/meets-by-default.js";
 import type { Column, Event, Table, View } from "../../model/mesh.js";
 import { isDrawnByRuntime, mayBeLeftOut } from "../json-schema/body.js";
@@ -6,7 +5,7 @@ import { call, code, type Literal, propertyName } from "../print/layout.js";
 import { constantStatement, genericType, typeStatement } from "./constant.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports, RUNTIME } from "./imports.js";
-import type { SourceText, Statement } from "./printer.js";
+import type { Interface, SourceText, Statement } from "./printer.js";
 import { columnType } from "./types.js";
 import { bodyValidators, COMPILED, rulesValidators } from "./validators.js";
 
@@ -52,11 +51,9 @@ function copyOf({ cache }: Table): string {
   return cache === undefined ? "" : `A read-only copy, kept by \`${cache.entity}.*\` events.`;
 }
 
-function rowInterface(table: Table | View, about: string): InterfaceDeclarationStructure {
+function rowInterface(table: Table | View, about: string): Interface {
   return {
-    kind: StructureKind.Interface,
     name: table.names.row,
-    isExported: true,
     docs: docs(`A row of \`${table.name}\`. ${about}`.trim(), table.description ?? ""),
     properties: table.columns.map((column) => ({
       name: propertyName(column.name),

@@ -1,15 +1,10 @@
-import {
-  type InterfaceDeclarationStructure,
-  type OptionalKind,
-  type PropertySignatureStructure,
-  StructureKind,
-} from "ts-morph";
+import type { OptionalKind, PropertySignatureStructure } from "ts-morph";
 import type { Event, Field, NamedType } from "../../model/mesh.js";
 import { namesIn } from "../../model/schema-references.js";
 import { propertyName } from "../print/layout.js";
 import { docs } from "./docs.js";
 import { gatherImports, type Imports } from "./imports.js";
-import type { SourceText } from "./printer.js";
+import type { Interface, SourceText } from "./printer.js";
 import { schemaType } from "./types.js";
 
 /** types.ts: the objects that the payloads of several services may share. */
@@ -17,11 +12,9 @@ export function typesSource(types: readonly NamedType[]): SourceText {
   return { imports: gatherImports(...types.map(({ name }) => name)), statements: types.map(typeInterface) };
 }
 
-function typeInterface({ name, fields }: NamedType): InterfaceDeclarationStructure {
+function typeInterface({ name, fields }: NamedType): Interface {
   return {
-    kind: StructureKind.Interface,
     name,
-    isExported: true,
     docs: docs(`The type \`${name}\` of payloads.`),
     properties: fields.map(fieldProperty),
   };
