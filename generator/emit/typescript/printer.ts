@@ -42,8 +42,18 @@ function printSource({ comments = [], imports, statements }: SourceText): string
   return `${[head, ...texts].join("\n\n")}\n`;
 }
 
+/** By its JSON, what an interface is printed as: a watching process prints each one once. */
+const printed = new Map<string, string>();
+
+function printInterface(structure: Interface): string {
+  const key = JSON.stringify(structure);
+  const text = printed.get(key) ?? printStructure(structure);
+  printed.set(key, text);
+  return text;
+}
+
 /** By ts-morph's printer of members, with no file of a project around it: ts-morph would parse what it has printed there. */
-function printInterface({ name, docs, extends: bases, properties }: Interface): string {
+function printStructure({ name, docs, extends: bases, properties }: Interface): string {
   const writer = new CodeBlockWriter({ indentNumberOfSpaces: 2 });
   const extending = bases === undefined ? "" : ` extends ${bases.join(", ")}`;
   writer.write(`${docComment(docs)}export interface ${name}${extending} `);
