@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { makeFolder } from "./folders.js";
 import { type Row, row } from "./row.js";
 import type { Bench } from "./section.js";
 
@@ -15,7 +15,7 @@ const cli = join(root, "generator/bin/mesh.js");
 
 /** From the save of an edit to the end of the run that it sets off, in a process that watches, and what one more event touches. */
 export async function measureEdits({ rounds }: Bench, name: string, mesh: string): Promise<readonly Row[]> {
-  const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
+  const folder = makeFolder();
   mkdirSync(join(folder, "generated"));
   const save = (text: string) => writeFileSync(join(folder, "mesh.yaml"), text);
   save(mesh);
@@ -59,7 +59,6 @@ export async function measureEdits({ rounds }: Bench, name: string, mesh: string
   } finally {
     child.kill();
     await once(child, "close");
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -86,26 +85,22 @@ function openResults(child: ChildProcess): () => Promise<Result> {
 
 /** The TypeScript compiler over all that is emitted, under the flags that the README promises. */
 export function measureTypeCheck({ rounds }: Bench, name: string, mesh: string): readonly Row[] {
-  const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
-  try {
-    mkdirSync(join(folder, "generated"));
-    writeFileSync(join(folder, "mesh.yaml"), mesh);
-    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    const flags = { extends: join(root, "tsconfig.base.json"), compilerOptions: { noEmit: true } };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ ...flags, include: ["generated"] }));
-    run(folder, cli, "generate");
-    const samples = Array.from({ length: rounds }, () => {
-      const started = performance.now();
-      run(folder, join(root, "node_modules/typescript/bin/tsc"), "-p", ".");
-      return (performance.now() - started) / 1000;
-    });
-    // A quarter of what the code takes that an AsyncAPI generator emits for as many events.
-    const goal = { of: "value", atMost: 3.5 } as const;
-    return [row({ what: `type check of what is emitted, ${name}`, unit: "s", samples, goal })];
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const folder = makeFolder();
+  mkdirSync(join(folder, "generated"));
+  writeFileSync(join(folder, "mesh.yaml"), mesh);
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const flags = { extends: join(root, "tsconfig.base.json"), compilerOptions: { noEmit: true } };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ ...flags, include: ["generated"] }));
+  run(folder, cli, "generate");
+  const samples = Array.from({ length: rounds }, () => {
+    const started = performance.now();
+    run(folder, join(root, "node_modules/typescript/bin/tsc"), "-p", ".");
+    return (performance.now() - started) / 1000;
+  });
+  // A quarter of what the code takes that an AsyncAPI generator emits for as many events.
+  const goal = { of: "value", atMost: 3.5 } as const;
+  return [row({ what: `type check of what is emitted, ${name}`, unit: "s", samples, goal })];
 }
 
 function run(folder: string, ...words: readonly string[]): void {

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { measureEdits, measureTypeCheck } from "./editing.js";
+import { makeFolder, removeFolders } from "./folders.js";
 import { type Row, row } from "./row.js";
 import type { Bench, Section } from "./section.js";
 import { syntheticMesh } from "./synthetic-mesh.js";
@@ -50,16 +50,12 @@ function measureGenerate(
   const again: Timing[] = [];
   let lines: Lines | undefined;
   for (let round = 0; round < roundsOfMany; round += 1) {
-    const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
-    try {
-      for (const name of ["generated", "node_modules"]) mkdirSync(join(folder, name));
-      writeFileSync(join(folder, "mesh.yaml"), mesh);
-      cold.push(runMesh(folder));
-      again.push(runMesh(folder));
-      lines ??= countLines(join(folder, "generated"));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const folder = makeFolder();
+    for (const name of ["generated", "node_modules"]) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "mesh.yaml"), mesh);
+    cold.push(runMesh(folder));
+    again.push(runMesh(folder));
+    lines ??= countLines(join(folder, "generated"));
   }
   const seconds = (what: string, timings: readonly Timing[], atMost: number) =>
     row({
@@ -114,26 +110,22 @@ function linesRow(name: string, lines: Lines, atMost: number): Row {
 
 /** The commands that only look at the mesh, after an edit that breaks a consumer. */
 function measureQuestions({ rounds }: Bench, name: string, mesh: string, atMost: number): readonly Row[] {
-  const folder = mkdtempSync(join(tmpdir(), "meshwright-bench-"));
-  try {
-    writeFileSync(join(folder, "before.yaml"), mesh);
-    writeFileSync(join(folder, "mesh.yaml"), mesh.replace("name: string", "name: string, state: string"));
-    const questions = [
-      { words: ["check"], status: 0 },
-      { words: ["diff", "--against", "before.yaml"], status: 1 },
-      { words: ["impact", "svc0.items.name"], status: 0 },
-    ];
-    return questions.map(({ words, status }) =>
-      row({
-        what: `${words[0]}, ${name}`,
-        unit: "s",
-        samples: Array.from({ length: rounds }, () => runMesh(folder, words, status).seconds),
-        goal: { of: "value", atMost },
-      }),
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const folder = makeFolder();
+  writeFileSync(join(folder, "before.yaml"), mesh);
+  writeFileSync(join(folder, "mesh.yaml"), mesh.replace("name: string", "name: string, state: string"));
+  const questions = [
+    { words: ["check"], status: 0 },
+    { words: ["diff", "--against", "before.yaml"], status: 1 },
+    { words: ["impact", "svc0.items.name"], status: 0 },
+  ];
+  return questions.map(({ words, status }) =>
+    row({
+      what: `${words[0]}, ${name}`,
+      unit: "s",
+      samples: Array.from({ length: rounds }, () => runMesh(folder, words, status).seconds),
+      goal: { of: "value", atMost },
+    }),
+  );
 }
 
 export const generate: Section = {
@@ -141,29 +133,37 @@ export const generate: Section = {
   about: `\`mesh generate\` and the commands that only look, each as a whole process, as CI would run it, over the sizes of mesh that the
 goals name.`,
   measure: async (bench) => {
-    const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
-    const hundred = syntheticMesh({ services: 25, eventsPerService: 4 });
-    const thousand = syntheticMesh({ services: 250, eventsPerService: 4 });
-    const largest = syntheticMesh({ services: 1000, eventsPerService: 3 });
-    const first = measureGenerate(bench, "reference mesh", reference, { cold: 0.8, upToDate: 0.2 });
-    if (bench.form === "smoke") return first;
-    return [
-      ...first,
-      ...measureGenerate(bench, "100 events", hundred, { cold: 1.0, upToDate: 0.25, linesPerEvent: 60 }),
-      ...measureQuestions(bench, "100 events", hundred, 0.3),
-      ...(await measureEdits(bench, "100 events", hundred)),
-      ...(bench.form === "short"
-        ? []
-        : [
-            ...measureGenerate(bench, "1,000 events", thousand, { cold: 4, upToDate: 0.5, megabytes: 400 }),
-            ...measureQuestions(bench, "1,000 events", thousand, 0.8),
-            ...measureTypeCheck(bench, "1,000 events", thousand),
-            ...measureGenerate(bench, "1,000 services, 3,000 events", largest, {
-              cold: 12,
-              upToDate: 1,
-              megabytes: 400,
-            }),
-          ]),
-    ];
+    try {
+      return await measureSizes(bench);
+    } finally {
+      removeFolders();
+    }
   },
 };
+
+async function measureSizes(bench: Bench): Promise<readonly Row[]> {
+  const reference = readFileSync(join(root, "mesh.yaml"), "utf8");
+  const hundred = syntheticMesh({ services: 25, eventsPerService: 4 });
+  const thousand = syntheticMesh({ services: 250, eventsPerService: 4 });
+  const largest = syntheticMesh({ services: 1000, eventsPerService: 3 });
+  const first = measureGenerate(bench, "reference mesh", reference, { cold: 0.8, upToDate: 0.2 });
+  if (bench.form === "smoke") return first;
+  return [
+    ...first,
+    ...measureGenerate(bench, "100 events", hundred, { cold: 1.0, upToDate: 0.25, linesPerEvent: 60 }),
+    ...measureQuestions(bench, "100 events", hundred, 0.3),
+    ...(await measureEdits(bench, "100 events", hundred)),
+    ...(bench.form === "short"
+      ? []
+      : [
+          ...measureGenerate(bench, "1,000 events", thousand, { cold: 4, upToDate: 0.5, megabytes: 400 }),
+          ...measureQuestions(bench, "1,000 events", thousand, 0.8),
+          ...measureTypeCheck(bench, "1,000 events", thousand),
+          ...measureGenerate(bench, "1,000 services, 3,000 events", largest, {
+            cold: 12,
+            upToDate: 1,
+            megabytes: 400,
+          }),
+        ]),
+  ];
+}
