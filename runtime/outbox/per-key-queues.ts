@@ -82,7 +82,8 @@ export function createPerKeyQueues(): PerKeyQueues {
       const row = ready[head];
       if (!row) return undefined;
       head += 1;
-      if (head > 1_024 && head * 2 > ready.length) {
+      // Rows that were taken are kept no longer than needed; where many wait, moving them for each would cost more.
+      if (head === ready.length || (head > 1_024 && head * 2 > ready.length)) {
         ready = ready.slice(head);
         head = 0;
       }
