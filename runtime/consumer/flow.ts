@@ -29,6 +29,8 @@ export interface Flow extends Reception {
   highest: number;
   /** Another attempt at an event of the durable was due when that was last read: usual batches are not tried at once. */
   expectsRetries: boolean;
+  /** Batches that are being applied, or whose acks are not sent yet. */
+  underWay: number;
   /** The acks of the last batch that was applied at once are sent. */
   settled: Promise<void>;
   /** The subscription is being stopped: it answers at once and for ever with nothing, so nobody may wait for more. */

@@ -14,8 +14,8 @@ import type { InFlight } from "./version-gap.js";
 
 /*
  * Receives messages: while one batch is applied, the next is received and parsed. It is closed when it is full, or else when the one before is
- * through: a message that comes meanwhile waits for no other batch. No message is left unsettled: whatever ends it, the batch in
- * hand is finished and the rest handed back.
+ * through: a message that comes meanwhile waits for no other batch, and one that comes while none is under way waits for nothing. No
+ * message is left unsettled: whatever ends it, the batch in hand is finished and the rest handed back.
  */
 
 export interface ReceiverOptions {
@@ -73,6 +73,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         firstDeliveries: new Map(),
         highest: 0,
         expectsRetries: false,
+        underWay: 0,
         settled: Promise.resolve(),
         ended: false,
       };
@@ -130,8 +131,9 @@ async function takeBatch(options: ReceiverOptions, flow: Flow, former: Promise<u
   while (deliveries.length === 0 && !flow.ended && !signal.aborted && flow.mustLeave() === undefined)
     await take(WAIT_MS);
   const release = flow.heartbeat.hold(deliveries);
+  const isIdle = flow.underWay === 0;
   await parseNew(flow, { context, deliveries, received });
-  if (deliveries.length > 0 && deliveries.length < most) {
+  if (!isIdle && deliveries.length > 0 && deliveries.length < most) {
     await former.catch(() => undefined);
     // A durable that is gone is met again by whoever takes the next batch.
     if (!flow.ended) await take(0).catch(() => undefined);
@@ -154,10 +156,10 @@ interface Taken {
 }
 
 /** What was taken and is not parsed yet. */
-async function parseNew({ epoch }: Flow, { context, deliveries, received }: Taken): Promise<void> {
+async function parseNew({ epoch, underWay }: Flow, { context, deliveries, received }: Taken): Promise<void> {
   while (received.length < deliveries.length) {
     // Also before the first slice: what is to be sent for the batch before goes first.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (underWay > 0 || received.length > 0) await new Promise((resolve) => setImmediate(resolve));
     for (const delivery of deliveries.slice(received.length, received.length + SLICE)) {
       const seq = epoch.offset + delivery.seq;
       const unread = isSuspicious(context, delivery, seq);
@@ -181,7 +183,12 @@ const NOT_TRIED: AtOnce = { outcome: "not-tried", settle: () => undefined };
 async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promise<void> {
   const { received, deliveries, prepared } = batch;
   if (received.length === 0) return;
-  let release = batch.release;
+  flow.underWay += 1;
+  const end = () => {
+    batch.release();
+    flow.underWay -= 1;
+  };
+  let release = end;
   try {
     await checkOrder(options, flow, deliveries);
     flow.current = deliveries;
@@ -195,7 +202,7 @@ async function apply(options: ReceiverOptions, flow: Flow, batch: Batch): Promis
       flow.settled = soon(() => {
         settle();
         note();
-        batch.release();
+        end();
       });
       return;
     }

@@ -87,7 +87,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     if (seq > streamSeq) streamSeq = seq;
     queues.done(row);
     if (context.logger.logsEvents) context.logger.info({ subject: row.subject, seq }, "published");
-    if (acked.length === 1 || acked.length === RELEASE_ROWS || (closed && inFlight === 0)) wakeUp.signal();
+    if (acked.length === RELEASE_ROWS || (closed && inFlight === 0)) wakeUp.signal();
     pump();
   };
   const fail = (row: OutboxRow, error: unknown) => {
@@ -138,6 +138,11 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     recordedSeq = oldest;
     recordedAt = performance.now();
   };
+  /** When acked rows are to be deleted; those in flight count as acked now, so that no ack has to wake the loop. */
+  const releaseAt = (now: number) => {
+    if (acked.length > 0) return ackedAt + RELEASE_AFTER_MS;
+    return inFlight > 0 ? now + RELEASE_AFTER_MS : Number.POSITIVE_INFINITY;
+  };
   /** When progress is to be recorded that is not. */
   const recordAt = () => (streamSeq > recordedSeq ? recordedAt + RECORD_EVERY_MS : Number.POSITIVE_INFINITY);
   const reader = createReader(context, queues);
@@ -159,8 +164,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       else if (await reader.step(now)) pump();
       else if (ackedFor > RELEASE_AFTER_MS || recordAt() <= now) await release();
       else {
-        const releaseAt = acked.length === 0 ? Number.POSITIVE_INFINITY : ackedAt + RELEASE_AFTER_MS;
-        await wakeUp.wait(Math.min(reader.nextAt(), releaseAt, recordAt()));
+        await wakeUp.wait(Math.min(reader.nextAt(), releaseAt(now), recordAt()));
       }
       if (!lease.isValid()) await lease.query("SELECT 1", []);
       meter.refused(queues.refused());
