@@ -38,7 +38,7 @@ export interface KindFacts {
   /** What it is for a table that exists, of which the mesh is told only; undefined: what it is for others. */
   readonly ofExisting?: "compared" | "not compared" | "left behind";
   /** Who of those that use a table notices; undefined: replicas of its service, and who reads it over HTTP. */
-  readonly noticedBy?: "nobody" | "readers" | "replicas and writers";
+  readonly noticedBy?: "nobody" | "readers" | "writers" | "replicas and writers";
   /** Of a payload: code that publishes the event has to keep to it as well. */
   readonly bindsPublisher?: true;
 }

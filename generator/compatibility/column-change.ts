@@ -137,6 +137,7 @@ function concernsOf(
   if (noticedBy === "nobody") return {};
   const readers =
     column.private === true && kind !== "column-hidden" ? [] : noticedOverHttp(kind, table, [owner, mesh]);
-  const concerns = noticedBy === "readers" ? readers : distinct([replicas(owner), ...readers]);
+  const isOverHttpAlone = noticedBy === "readers" || noticedBy === "writers";
+  const concerns = isOverHttpAlone ? readers : distinct([replicas(owner), ...readers]);
   return { concerns, parties: partiesOf(owner, concerns, mesh) };
 }

@@ -133,6 +133,14 @@ export const columnKinds = {
     safe: "add a field beside it, and keep the type of the one that is there",
     noticedBy: "readers",
   },
+  "member-required": {
+    class: "breaking-consumer",
+    title: "HTTP clients must give a column that they could leave out",
+    why: "The service drew its value, or the database filled it in. Who creates rows without it is refused.",
+    order: "consumers-first",
+    safe: "let everyone who creates rows give it a release before",
+    noticedBy: "writers",
+  },
   "view-narrowed": {
     class: "breaking-consumer",
     title: "a view, or a column of it, is no longer served",

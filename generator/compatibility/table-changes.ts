@@ -1,4 +1,5 @@
 import { type ColumnType, factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { mayBeLeftOut } from "../emit/json-schema/body.js";
 import { castBetween, keepsForm } from "../migrations/casts.js";
 import { sqlDefault, sqlType } from "../migrations/sql-types.js";
 import type { CacheOf, Column, Database, Table } from "../model/mesh.js";
@@ -16,6 +17,7 @@ import type { Pair } from "./former-names.js";
 import { type Meshes, same } from "./meshes.js";
 import { distinct, httpReadersOf, partiesOf } from "./readers.js";
 import { compareTableRules } from "./table-rule-changes.js";
+import { writersOf } from "./writers.js";
 
 /** Tables, columns and what they hold, in a database that was there before. */
 export function compareTables(database: Pair<Database>, meshes: Meshes): readonly Change[] {
@@ -166,6 +168,9 @@ function compareColumn({ previous, next }: Pair<Column>, about: TableAbout): rea
     add(isShown ? "column-nullable-shown" : "column-nullable", "may be NULL", { key: "null" });
   }
   changes.push(...compareDefaults(previous, next, said));
+  const isSaid = changes.some(({ kind, class: of }) => kind === "column-required" && of !== "compatible");
+  if (!isSaid && isDemandedOverHttp({ previous, next }, about))
+    add("member-required", "must be given when a row is created, and could be left out");
   if (isServed && previous.private !== next.private) {
     const kind = next.private ? "column-hidden" : "column-shown";
     add(kind, next.private ? "is private now" : "is no longer private", { key: "private" });
@@ -216,6 +221,20 @@ function widerDecimal(from: ColumnType, to: ColumnType): string | undefined {
   const [{ precision: digits = 0, scale: was }, { scale: is }] = [factsOf(from), factsOf(to)];
   if (was === undefined || is === undefined || is <= was) return undefined;
   return `numeric(${digits + is - was},${is}) has as many decimals, and holds every value of before`;
+}
+
+/** Another key says itself that rows are known otherwise. */
+function isDemandedOverHttp(
+  { previous, next }: Pair<Column>,
+  { pair, database, meshes }: TableAbout,
+): boolean {
+  return (
+    pair.previous.key.length === pair.next.key.length &&
+    previous.key === next.key &&
+    mayBeLeftOut(previous, pair.previous) &&
+    !mayBeLeftOut(next, pair.next) &&
+    writersOf(pair.next, database.next.service, meshes.next).length > 0
+  );
 }
 
 function memberOf({ shown, name }: Column): string {

@@ -10,12 +10,12 @@ export function noticedOverHttp(
   [owner, mesh]: readonly [string, Mesh],
 ): readonly Concern[] {
   const { noticedBy }: KindFacts = changeKinds[kind];
-  return noticedBy === "replicas and writers"
+  return noticedBy === "writers" || noticedBy === "replicas and writers"
     ? writersOf(table, owner, mesh)
     : httpReadersOf(table, owner, mesh);
 }
 
-function writersOf(table: Table, owner: string, { services, calls }: Mesh): readonly Concern[] {
+export function writersOf(table: Table, owner: string, { services, calls }: Mesh): readonly Concern[] {
   const resources = services.find(({ name }) => name === owner)?.http?.resources ?? [];
   const written = resources.filter((resource) => resource.table === table.name && !resource.readonly);
   return written.flatMap(({ path }) => [

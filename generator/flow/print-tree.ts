@@ -21,6 +21,8 @@ export interface TreePrinting {
   /** `mesh.yaml:12`; undefined: nobody wrote it. */
   readonly placeOf: (part: Part) => string | undefined;
   readonly paint: TreePaint;
+  /** Of the terminal; undefined: it goes elsewhere. */
+  readonly columns?: number | undefined;
 }
 
 interface Line {
@@ -31,7 +33,7 @@ interface Line {
   readonly place: string | undefined;
 }
 
-/** Places stand in one column, as far as the lines are no longer than this. */
+/** Places stand in one column, as far as the lines are no longer than this, and leave them room in the terminal. */
 const WIDEST = 100;
 
 /** A line for each branch, with the place where it is declared. Without a line break at the end. */
@@ -51,7 +53,9 @@ export function printTree(tree: Tree, printing: TreePrinting): string {
     ),
   ];
   const widths = lines.map(widthOf);
-  const edge = Math.max(...widths.filter((width) => width <= WIDEST), 0);
+  const places = lines.map(({ place = "" }) => place.length);
+  const widest = Math.min(WIDEST, (printing.columns ?? Infinity) - Math.max(...places) - 2);
+  const edge = Math.max(...widths.filter((width) => width <= widest), 0);
   return lines
     .map((line, at) => {
       const { name, says, ending } = line;

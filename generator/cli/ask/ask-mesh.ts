@@ -90,7 +90,7 @@ export function printAnswer({ flow, tree, remarks, placeOf, json }: Output): voi
     const at = written(part);
     return at && `${at.file}:${at.line}`;
   };
-  print(printTree(tree, { flow, placeOf: placed, paint: PAINT }));
+  print(printTree(tree, { flow, placeOf: placed, paint: PAINT, columns: process.stdout.columns }));
   const services = servicesIn(flow, tree);
   print(colour.dim(`\n${services.length === 1 ? "service" : "services"}: ${services.join(", ")}`));
   tellRemarks(remarks);

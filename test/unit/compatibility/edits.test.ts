@@ -3,7 +3,7 @@ import { type Change, changeKinds } from "../../../generator/compatibility/chang
 import { FAILING } from "../../../generator/compatibility/change-class.js";
 import { compareMeshes } from "../../../generator/compatibility/compare-meshes.js";
 import type { Mesh } from "../../../generator/model/mesh.js";
-import { compile } from "../../support/compile.js";
+import { compile, readMesh } from "../../support/compile.js";
 import { templates } from "../../support/migrations.js";
 import { type Base, bases } from "./bases.js";
 import { databaseEdits } from "./edits/database-edits.js";
@@ -52,6 +52,17 @@ test.each(edits)("%s", (_, base, patch, expected) => {
     );
     expect(worst.length, reasons.join("; ")).toBeGreaterThan(0);
   }
+});
+
+test("who creates rows of a table that exists over HTTP must give what the database no longer fills in", () => {
+  const billing = readMesh("examples/billing/mesh.yaml");
+  const next = billing.replace("seats: { type: integer, defaulted: true }", "seats: integer");
+  const compare = (from: string, to: string) =>
+    compareMeshes(compile(from), compile(to), { templates }).changes;
+  expect(compare(billing, next).map(judged)).toEqual([
+    "breaking-consumer member-required: billing; consumers 1",
+  ]);
+  expect(compare(next, billing)).toEqual([]);
 });
 
 test("no kind of change is without an edit that shows it", () => {

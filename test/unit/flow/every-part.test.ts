@@ -101,3 +101,17 @@ test("tables that refer to each other in layers, twice each, are told in time", 
   }).split("\n");
   expect(lines.length).toBeLessThan(3 * layers);
 });
+
+test("places stand in one column as far as the terminal is wide enough for it", () => {
+  const flow = openFlow(compile(readMesh()));
+  const tree = explainEvent(flow, flow.event("UserDeleted"));
+  const print = (columns: number | undefined) =>
+    printTree(tree, { flow, placeOf: () => "mesh.yaml:100", paint: noTreePaint, columns }).split("\n");
+  const [wide, narrow] = [print(undefined), print(80)];
+  expect(narrow.map((line) => line.replace(/ +/g, " "))).toEqual(
+    wide.map((line) => line.replace(/ +/g, " ")),
+  );
+  const broken = (lines: readonly string[]) => lines.filter((line) => line.length > 80).length;
+  expect(broken(wide)).toBeGreaterThan(wide.length / 2);
+  expect(broken(narrow)).toBeLessThan(broken(wide) / 2 + 1);
+});

@@ -548,6 +548,7 @@ export const marketEdits: readonly Edit[] = [
       ],
     ],
     [
+      "breaking-consumer member-required: people; consumers 1",
       "destructive column-narrowed: ledger, shop, stock; owner 3",
       "destructive column-narrowed: people, shop; owner 3",
     ],
@@ -739,5 +740,15 @@ export const marketEdits: readonly Edit[] = [
     "another port, and a resource less",
     [["port: 8083, resources: { /bins: bins }", "port: 9083, resources: {}"]],
     ["breaking-consumer resource-removed: stock; consumers 1", "operational port-changed: stock; operator 1"],
+  ],
+  [
+    "ids that the service drew where none was given",
+    [
+      [
+        "item_id: { type: nanoid, key: true }\n          title",
+        "item_id: { type: text, key: true }\n          title",
+      ],
+    ],
+    ["breaking-consumer member-required: shop; consumers 1"],
   ],
 ];
