@@ -51,7 +51,8 @@ const UNSAID: Readonly<Record<string, string>> = {
   "databases[].tables[].checks[].columns": "follows from the condition",
   "databases[].tables[].columns[].description": PROSE,
   "databases[].tables[].columns[].renamedFrom": "the new name says it",
-  "databases[].tables[].columns[].defaulted": "said where HTTP clients create the rows; else migrate compares it",
+  "databases[].tables[].columns[].defaulted":
+    "said where HTTP clients create the rows; else migrate compares it",
   "databases[].tables[].columns[].anyJson": "follows from the type, and from the table's being there",
   "databases[].tables[].columns[].filledBy.member": OWNER,
   "databases[].views[].description": PROSE,
