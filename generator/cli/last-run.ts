@@ -11,6 +11,7 @@ import { readTemplates, readVersion } from "../project/package.js";
 import { GENERATED } from "../project/paths.js";
 import { readRegularFile } from "../project/regular-file.js";
 import { UsageError } from "../project/usage-error.js";
+import type { Warnings } from "./findings.js";
 import type { Sources } from "./project.js";
 
 /*
@@ -24,6 +25,8 @@ interface Result {
   readonly events: number;
   /** Warnings of mesh.yaml alone. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What hooks are warned of. */
+  readonly found: Warnings;
   /** As `--json` prints them, those that mesh.yaml ignores included. */
   readonly warnings: readonly object[];
 }

@@ -44,9 +44,13 @@ beforeEach(async () => {
   mkdirSync(at("node_modules"));
   writeFileSync(at("mesh.yaml"), MESH);
   expect(await generate()).toContain("1 service, 1 event");
+  pretend77Services();
+});
+
+function pretend77Services(): void {
   const kept: object = JSON.parse(readFileSync(at(KEPT), "utf8"));
   writeFileSync(at(KEPT), JSON.stringify({ ...kept, services: 77 }));
-});
+}
 
 test("the same mesh.yaml is not compiled again, and --json says what a whole run says", async () => {
   expect(await generate()).toContain("up to date: 77 services");
@@ -54,6 +58,21 @@ test("the same mesh.yaml is not compiled again, and --json says what a whole run
   const recalled = await mesh(folder, "generate", "--json");
   const whole = await mesh(folder, "generate", "--json", "--force");
   expect(JSON.parse(recalled.stdout)).toEqual(JSON.parse(whole.stdout));
+});
+
+test("what hooks are warned of is said again, and no more once there is nothing to warn of", async () => {
+  rmSync(at("generated"), { recursive: true });
+  writeFileSync(at("mesh.yaml"), readFileSync("mesh.yaml"));
+  const warning = "warning missing-hook";
+  expect(await generate()).toContain(warning);
+  pretend77Services();
+  const again = await generate();
+  expect(again).toContain("up to date: 77 services");
+  expect(again).toContain(warning);
+  const hooks = "export const computeHooks = { deleteContainerNamespace: async () => {} };\n";
+  mkdirSync(at("hooks"));
+  writeFileSync(at("hooks/compute.ts"), hooks);
+  expect(await generate()).not.toContain(warning);
 });
 
 test.each([

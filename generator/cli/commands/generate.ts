@@ -15,7 +15,7 @@ import { chooseTakenBack } from "../choose-taken-back.js";
 import { DIFF_PAINT } from "../diff/diff-paint.js";
 import { compareWithLast, readLastMesh } from "../diff/edits-since.js";
 import type { ExitCode } from "../exit-code.js";
-import { gatherWarnings, printWarnings, reportRefusals, type Warnings, warningsToJson } from "../findings.js";
+import { gatherWarnings, printWarnings, reportRefusals, warningsToJson } from "../findings.js";
 import { planProject, writeProject } from "../generation.js";
 import { type RecalledRun, recallRun, rememberRun } from "../last-run.js";
 import {
@@ -80,9 +80,10 @@ async function generateOnce(options: GenerateOptions): Promise<ExitCode> {
   // What is taken back reached nobody.
   const changes = plan.write.length === 0 || takeBack ? [] : await findEdits(compilation);
   writeProject(plan);
-  // What hooks are warned of, and folders of SQL, are looked at in each run.
-  const isWhole = isEmpty(found) && mesh.databases.every(({ sql }) => sql === undefined);
-  if (isWhole && !options.watch) await rememberRun(sources, mesh, { ...sizeOf(mesh), diagnostics, warnings });
+  // Files that are left alone, and folders of SQL, are looked at in each run.
+  const isWhole = plan.warnings.length === 0 && mesh.databases.every(({ sql }) => sql === undefined);
+  if (isWhole && !options.watch)
+    await rememberRun(sources, mesh, { ...sizeOf(mesh), diagnostics, found, warnings });
   if (options.json)
     printJson({ ...summary(plan), diagnostics: warnings, changes: changes.map(changeToJson) });
   else
@@ -101,15 +102,12 @@ function tellOfDatabases(): void {
   tell(`a database that has had what was taken back has to begin anew${dev}`);
 }
 
-function isEmpty({ located, others, ignored }: Warnings): boolean {
-  return located.length + others.length + ignored.length === 0;
-}
-
 function reportRecalled(run: RecalledRun, { json }: GenerateOptions, started: number): ExitCode {
   if (json)
     printJson({ written: [], removed: [], unchanged: run.unchanged, diagnostics: run.warnings, changes: [] });
   else {
     countWarnings(run.diagnostics);
+    printWarnings(run.found);
     print(describe({ write: [], remove: [], takenBack: [], keep: [] }, run, performance.now() - started));
   }
   return 0;
