@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { MAXIMUM_TEXT } from "./maximum-sizes.js";
 
 export interface DecodedText {
@@ -13,6 +14,7 @@ export const MOST_BYTES = 3 * MAXIMUM_TEXT + 1;
 export function decodeText(bytes: Uint8Array): DecodedText {
   const decode = (part: Uint8Array) => new TextDecoder().decode(part);
   const text = decode(bytes);
+  if (isUtf8(bytes)) return { text, invalidAt: undefined };
   const again = new TextEncoder().encode(text);
   const start = hasMark(bytes) ? 3 : 0;
   let at = 0;

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from "yaml";
 import type { Report } from "../diagnostics/report.js";
 import { MAXIMUM_DEPTH, MAXIMUM_VALUES } from "./maximum-sizes.js";
 import { parseSyntax } from "./syntax.js";
@@ -19,7 +19,7 @@ export function readYaml(source: SourceText, report: Report): Value | undefined 
   const reader: Reader = {
     anchors: new Map(),
     around: [],
-    extents: new WeakMap(),
+    extents: new Map(),
     report,
     merged: 0,
     tooLarge: false,
@@ -34,7 +34,7 @@ interface Reader {
   /** Anchors of the values around what is read. */
   readonly around: string[];
   /** Of each mapping and list, once its aliases are followed. */
-  readonly extents: WeakMap<Value, Extent>;
+  readonly extents: Map<Value, Extent>;
   readonly report: Report;
   /** Entries that merges have brought so far. */
   merged: number;
@@ -73,13 +73,13 @@ function readContent(node: Node, span: Span, reader: Reader): Value {
     return measured(reader, { kind: "list", span, definition: span, items });
   }
   if (!isScalar(node)) throw new Error("a YAML node is a mapping, a list, a scalar or an alias");
-  if (isUnstorable(node.value, span, reader)) return { kind: "unread", span, definition: span };
+  if (isUnstorable(node, span, reader)) return { kind: "unread", span, definition: span };
   return readScalar(node.value, node.source, span);
 }
 
-/** Sooner or later each text of the file reaches SQL, a message or an environment. */
-function isUnstorable(value: unknown, span: Span, { report }: Reader): boolean {
-  if (typeof value !== "string") return false;
+/** Sooner or later each text of the file reaches SQL, a message or an environment. Only an escape says such a thing: what stands there itself is refused before. */
+function isUnstorable({ value, type }: Scalar, span: Span, { report }: Reader): boolean {
+  if (type !== Scalar.QUOTE_DOUBLE || typeof value !== "string") return false;
   const what = value.includes("\0")
     ? "a NUL"
     : /\p{Surrogate}/u.test(value)
@@ -137,7 +137,7 @@ function readEntries(pairs: readonly Pair[], reader: Reader): Read {
     }
     const keySpan = spanOf(keyNode);
     const value = readNode(pair.value as Node | null, reader, keySpan.end);
-    if (isUnstorable(keyNode.value, keySpan, reader)) {
+    if (isUnstorable(keyNode, keySpan, reader)) {
       lossy = true;
       continue;
     }
@@ -158,7 +158,7 @@ function readEntries(pairs: readonly Pair[], reader: Reader): Read {
     own.set(key, entry);
     order.push(entry);
   }
-  return { entries: flattenMerges(order, own), lossy };
+  return { entries: own.size === order.length ? [...own.values()] : flattenMerges(order, own), lossy };
 }
 
 /** A key of the mapping itself wins over a merged one; of two merged ones, the first. */
