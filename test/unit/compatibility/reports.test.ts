@@ -22,9 +22,9 @@ const EDITED = bases.shop
   .replace("port: 8082", "port: 9082")
   .replace("one_of: [open, paid, sent]", "one_of: [open, paid, sent, lost]");
 
-function report(text: string = EDITED): DiffReport {
+function report(text: string = EDITED, base: keyof typeof bases = "shop"): DiffReport {
   const [before, next] = [
-    compileMesh(bases.shop, { file: "main:mesh.yaml" }),
+    compileMesh(bases[base], { file: "main:mesh.yaml" }),
     compileMesh(text, { file: "mesh.yaml" }),
   ];
   const diff = compareMeshes(before.mesh as Mesh, next.mesh as Mesh, { templates });
@@ -38,6 +38,32 @@ const githubOf = ({ changes }: Pick<DiffReport, "changes">) =>
   toWorkflowCommands(changes.map(annotateChange));
 
 describe("mesh diff as text", () => {
+  const textOf = (from: string, to: string) =>
+    renderDiff(report(bases.railway.replace(from, to), "railway"), noDiffPaint);
+
+  test("says of another key all that runs for it, in order, with the locks", () => {
+    const text = textOf("key: [train_id, coach, seat]", "key: [train_id, coach, label]");
+    expect(text.slice(text.indexOf("    sql"), text.indexOf("    deploy"))).toMatchInlineSnapshot(`
+      "    sql     booking_db: LOCK TABLE seats IN ACCESS EXCLUSIVE MODE; DO … -- refuses while a "before" hook has rows of it to do
+                    ACCESS EXCLUSIVE on seats for a moment
+                  booking_db: ALTER TABLE seats DROP CONSTRAINT seats_pkey;
+                    ACCESS EXCLUSIVE on seats for a moment
+                  booking_db: ALTER TABLE seats ADD CONSTRAINT seats_pkey PRIMARY KEY (train_id, coach, label);
+                    ACCESS EXCLUSIVE on seats while every row is read: everybody waits
+      "
+    `);
+    expect(text).not.toContain("what else runs");
+  });
+
+  test("says of a service that goes when it is stopped", () => {
+    const text = textOf("  board:\n    subscribes: [network.train.*]\n", "");
+    expect(text.slice(text.indexOf("    for"))).toMatchInlineSnapshot(`
+      "    for     board (the service itself)
+          deploy  in any order
+                    stop board, then delete its durables; what else it leaves stays until somebody removes it"
+    `);
+  });
+
   test("says worst first what changed, where, for whom, what runs and locks, who deploys first and what to do instead", () => {
     const text = renderDiff(report(), noDiffPaint);
     expect(text).toMatchInlineSnapshot(`
@@ -146,7 +172,12 @@ test("hooks that read a field are named, with the line of the project's code", (
     remarks: [],
     find: ({ service, name }) =>
       service === "mailer" && name === "onOrderReminded"
-        ? { at: { file: "hooks/mailer.ts", line: 7 }, reads: ["channel"], tells: [] }
+        ? {
+            at: { file: "hooks/mailer.ts", line: 7 },
+            reads: ["channel"],
+            tells: [],
+            writes: () => ({ tables: [], isWhole: true }),
+          }
         : undefined,
   };
   const concerns = (known: HookReads) =>
