@@ -28,7 +28,7 @@ export type How =
   | "takes"
   /** The same seen from the service, with the table and whether it is written too. */
   | "offers"
-  /** A copy, or a check of what is left, reads it where the owner lists its rows. */
+  /** A copy, or a check of what is left, reads it where the owner lists its rows; of a copy also the list that it is filled from. */
   | "snapshot"
   | "holds id"
   | "found by"
@@ -51,6 +51,10 @@ export type How =
   /** The other way: what the service calls itself. */
   | "is called"
   | "publishes"
+  /** A hook's own SQL writes rows of the table; `with` has how. */
+  | "writes rows"
+  /** A hook's own SQL writes more than is known, or may. */
+  | "may write"
   | "writes copy"
   | "removes copy"
   | "deletes rows"

@@ -121,6 +121,8 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "offers":
       return `shows ${list}`;
     case "snapshot":
+      if (to.kind === "resource" || to.kind === "service")
+        return `fills it too, by ${names.length > 1 ? `${names[1]} in ` : ""}snapshots${to.kind === "service" ? ` of ${names[0]}` : ""}`;
       return to.kind === "consumer" ? `compares its rows with ${list}` : `is filled from ${list} too`;
     case "holds id":
       return "holds that id";
@@ -156,6 +158,10 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
       return `it calls ${list}`;
     case "publishes":
       return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
+    case "writes rows":
+      return `${names.map((done) => WRITING[done] ?? done).join(", ")}, by its own SQL`;
+    case "may write":
+      return "may write more: its SQL is made at run time, or by a package, and is not followed";
     case "writes copy":
       return writesCopy(flow, to, list);
     case "removes copy":
@@ -200,6 +206,12 @@ function writesCopy(flow: Flow, part: Part, columns: string): string {
   const verb = cache === undefined || cache.where.length === 0 ? "writes" : "keeps";
   return `${verb} its copy${cache === undefined ? "" : rowsOf(cache)}${columns === "" ? "" : `: ${columns}`}`;
 }
+
+const WRITING: Readonly<Record<string, string>> = {
+  insert: "inserts rows",
+  update: "updates rows",
+  delete: "deletes rows",
+};
 
 /** What becomes of the rows when those that they refer to go. */
 function afterParent(action: string | undefined, events: readonly string[]): string {

@@ -5,6 +5,7 @@ import { columnsFilledBy } from "./filling.js";
 import { consumerPart, eventPart, subjectOf } from "./flow.js";
 import { grow, leaf, type TreeContext, within } from "./grow.js";
 import { beforeHook, eventsToldBy, handlersOf } from "./hook-links.js";
+import { writtenBy } from "./hook-writes.js";
 import type { Part } from "./part.js";
 import { afterClearing, afterRemoval } from "./removal.js";
 
@@ -69,13 +70,13 @@ function asStep(link: Link): Link {
   return { ...link, how: "before", with: link.how === "reads all" ? ["the whole row"] : link.with };
 }
 
-/** A hook, with the events that it publishes by hand. */
+/** A hook, with the events that it publishes by hand, and the rows that it writes by SQL of its own. */
 function hookBranch(context: TreeContext, link: Link): Branch {
   const told = eventsToldBy(context.flow, link);
-  return within(
-    link,
-    told.map((event) => grow(context, { how: "emits", to: eventPart(event), with: [] })),
-  );
+  return within(link, [
+    ...told.map((event) => grow(context, { how: "emits", to: eventPart(event), with: [] })),
+    ...writtenBy(context, link),
+  ]);
 }
 
 function copyBranch(context: TreeContext, hearer: Subscription, event: Event): readonly Branch[] {

@@ -2,7 +2,7 @@ import type { Event, Service, Subscription } from "../model/mesh.js";
 import { EVERY_EVENT_HOOK } from "../model/names.js";
 import type { Link } from "./branch.js";
 import type { Flow } from "./flow.js";
-import { type HookRead, readsField } from "./hook-reads.js";
+import { type HookRead, type HookWrites, readsField } from "./hook-reads.js";
 import type { HookPart } from "./part.js";
 
 /**
@@ -42,6 +42,15 @@ export function eventsToldBy({ hooks, event }: Flow, { to }: Link): readonly Eve
   const { service, consumer, hook: name } = to;
   return (hooks?.find({ service, consumer, name })?.tells ?? []).map(event);
 }
+
+/** What a hook writes by SQL of its own. */
+export function rowsWrittenBy({ hooks }: Flow, { to }: Link): HookWrites {
+  if (to.kind !== "hook") return NOTHING;
+  const { service, consumer, hook: name } = to;
+  return hooks?.find({ service, consumer, name })?.writes() ?? NOTHING;
+}
+
+const NOTHING: HookWrites = { tables: [], isWhole: true };
 
 interface Asked {
   readonly service: Service;

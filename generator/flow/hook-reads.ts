@@ -18,6 +18,22 @@ export interface HookRead {
   readonly reads: readonly string[] | "all";
   /** Names of the events that it publishes by hand. */
   readonly tells: readonly string[];
+  /** What it writes by SQL of its own: read where somebody asks, since the parser takes its time to load. */
+  readonly writes: () => HookWrites;
+}
+
+export interface HookWrites {
+  readonly tables: readonly WrittenTable[];
+  /** No other SQL of it is known of. */
+  readonly isWhole: boolean;
+}
+
+export interface WrittenTable {
+  readonly schema?: string | undefined;
+  readonly name: string;
+  readonly how: "insert" | "update" | "delete";
+  /** Of an update those that it sets. */
+  readonly columns: readonly string[];
 }
 
 export interface HookRemark {

@@ -1,6 +1,7 @@
+import type { CacheOf } from "../model/mesh.js";
 import type { Link } from "./branch.js";
 import { conditionText } from "./condition-text.js";
-import { columnsFilledBy } from "./filling.js";
+import { columnsFilledBy, memberFilling } from "./filling.js";
 import { eventPart, type Flow, fieldPart, payloadOf, subjectOf } from "./flow.js";
 import type { ColumnPart, FieldPart, Part } from "./part.js";
 
@@ -89,11 +90,12 @@ function filling(flow: Flow, at: ColumnPart): readonly Link[] {
     const to: ColumnPart = { ...at, table: references.table, column: references.column };
     return [{ how: "references", to, with: [] }];
   }
-  if (cache === undefined) return [];
+  const column = columns.find(({ name }) => name === at.column);
+  if (cache === undefined || column === undefined || column.local === true) return [];
   const hearers = flow
     .hearersOfEntity(cache.entity)
     .filter(({ service, consumer }) => service.database === at.database && consumer.cache === at.table);
-  return hearers.flatMap((hearer) =>
+  const told = hearers.flatMap((hearer) =>
     hearer.consumer.events
       .map(flow.event)
       .flatMap((event) =>
@@ -106,6 +108,7 @@ function filling(flow: Flow, at: ColumnPart): readonly Link[] {
           .map(({ name }): Link => ({ how: "fills", to: fieldPart(event, name), with: [] })),
       ),
   );
+  return [...told, ...listed(flow, cache, memberFilling(column))];
 }
 
 /** The tables whose rows those of the table refer to, and what a deletion there does here. */
@@ -125,11 +128,28 @@ function parents(flow: Flow, { database, table }: Extract<Part, { kind: "table" 
   });
 }
 
-/** Of a copy: the events that it is kept by. */
+/** The list of the owner's rows that snapshots are taken of; of a column where the rows have it. */
+function listed(flow: Flow, { sync }: CacheOf, member?: string): readonly Link[] {
+  if (sync === undefined) return [];
+  const { service, path } = sync;
+  const { http, database } = flow.service(service);
+  const table = http?.resources.find((resource) => resource.path === path)?.table;
+  const named = member === undefined ? [] : [member];
+  if (table === undefined || database === undefined)
+    return [{ how: "snapshot", to: { kind: "service", service }, with: [`GET ${path}`, ...named] }];
+  const shown = flow.database(database).tables.find(({ name }) => name === table)?.columns;
+  const isThere = shown?.some(
+    (column) => column.private !== true && (column.shown ?? column.name) === member,
+  );
+  if (member !== undefined && isThere === false) return [];
+  return [{ how: "snapshot", to: { kind: "resource", service, path }, with: [`GET ${path}`, ...named] }];
+}
+
+/** Of a copy: the events, and the list, that it is kept by. */
 function copied(flow: Flow, { database, table }: Extract<Part, { kind: "table" }>): readonly Link[] {
   const { cache } = flow.table({ database, table });
   if (cache === undefined) return [];
-  return flow
+  const told = flow
     .eventsOfEntity(cache.entity)
     .filter(({ change }) => change !== "none")
     .map((event) => ({
@@ -137,4 +157,5 @@ function copied(flow: Flow, { database, table }: Extract<Part, { kind: "table" }
       to: eventPart(event),
       with: [],
     }));
+  return [...told, ...listed(flow, cache)];
 }

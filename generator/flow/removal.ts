@@ -64,15 +64,24 @@ export function afterClearing(context: TreeContext, at: ColumnPart): readonly Br
 
 /** Whether an update that clears the column may mean the event. */
 function mayMeanClearing(event: Event, column: string): boolean {
-  const { emit } = event;
-  if (emit === undefined || !emit.on.includes("update")) return false;
-  if (emit.of.length > 0) return emit.of.includes(column);
-  if (emit.when.length > 0) return emit.when.some((held) => held.column === column && held.isNull === true);
-  const shown = payloadOf(event).filter(({ field: { source } }) => source?.kind === "column");
-  return shown.some(({ field: { source } }) => source?.kind === "column" && source.column === column);
+  const { of = [], when = [] } = event.emit ?? {};
+  const isAsked = of.length === 0 && when.length > 0;
+  const isHeld = when.some((held) => held.column === column && held.isNull === true);
+  return mayMeanUpdate(event, [column]) && (!isAsked || isHeld);
 }
 
-function whenOf({ emit }: Event): readonly string[] {
+/** Whether an update that sets the columns may mean the event: one that it names, else one that it asks for, else one that it shows. */
+export function mayMeanUpdate(event: Event, columns: readonly string[]): boolean {
+  const { emit } = event;
+  if (emit === undefined || !emit.on.includes("update")) return false;
+  if (emit.of.length > 0) return emit.of.some((name) => columns.includes(name));
+  if (emit.when.length > 0) return emit.when.some(({ column }) => columns.includes(column));
+  return payloadOf(event).some(
+    ({ field: { source } }) => source?.kind === "column" && columns.includes(source.column),
+  );
+}
+
+export function whenOf({ emit }: Event): readonly string[] {
   return (emit?.when ?? []).map(({ column }) => column);
 }
 

@@ -5,6 +5,7 @@ import type { Consumer, Mesh, Service } from "../model/mesh.js";
 import { EVERY_EVENT_HOOK } from "../model/names.js";
 import { usesOfParameter } from "./follow-value.js";
 import { type HookProgram, lineOf, openHookProgram, type ProjectFiles } from "./hook-program.js";
+import { rowsWritten } from "./own-statements.js";
 import {
   exportOf,
   functionsOfMember,
@@ -130,14 +131,19 @@ function readHook(hook: AskedHook, member: Member, { checker }: HookProgram): Ho
   const functions = functionsOfMember(member, checker);
   const [first] = functions;
   const at = placeOf(first ?? member);
-  if (first === undefined) return { at, reads: "all", tells: [] };
+  if (first === undefined)
+    return { at, reads: "all", tells: [], writes: () => ({ tables: [], isWhole: false }) };
+  const writes = () => {
+    const each = functions.map((of) => rowsWritten(of, hook.publisher, checker));
+    return { tables: each.flatMap(({ tables }) => tables), isWhole: each.every(({ isWhole }) => isWhole) };
+  };
   const tells = [...new Set(functions.flatMap((of) => eventsTold(of, hook.publisher, checker)))];
   const uses = functions
     .flatMap((of) => usesOfParameter(of, checker))
     .filter(([given]) => given === undefined || given === hook.given)
     .map(([, ...path]) => path);
-  if (uses.some((path) => path.length === 0)) return { at, reads: "all", tells };
-  return { at, tells, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
+  if (uses.some((path) => path.length === 0)) return { at, reads: "all", tells, writes };
+  return { at, tells, writes, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
 }
 
 function placeOf(node: ts.Node): HookRead["at"] {

@@ -36,7 +36,7 @@ export function eventsTold(
 }
 
 /** By its name, or by the one that an import gives it here. */
-function isPublisher(node: ts.Expression, name: string, checker: ts.TypeChecker): boolean {
+export function isPublisher(node: ts.Expression, name: string, checker: ts.TypeChecker): boolean {
   if (!ts.isIdentifier(node)) return false;
   const declaration = checker.getSymbolAtLocation(node)?.declarations?.[0];
   if (declaration !== undefined && ts.isImportSpecifier(declaration))

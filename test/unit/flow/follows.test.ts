@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { explainEvent } from "../../../generator/flow/explain-event.js";
 import { namesOfParts } from "../../../generator/flow/find-part.js";
 import { type Flow, openFlow } from "../../../generator/flow/flow.js";
+import type { HookWrites } from "../../../generator/flow/hook-reads.js";
 import { noTreePaint, printTree } from "../../../generator/flow/print-tree.js";
 import { impactOf } from "../../../generator/flow/uses.js";
 import { compile } from "../../support/compile.js";
@@ -152,6 +153,7 @@ test("a partial copy tells which column decides, a renamed one which field fills
   expect(linesOf(flow, { impact: "item_cache.label" })).toEqual([
     "desk_db.item_cache.label  text",
     "← shop.item.created.name  fills it",
+    "← shop /items  fills it too, by name in snapshots",
   ]);
 });
 
@@ -196,7 +198,12 @@ test("what a hook publishes by hand follows from it, and may lead back", () => {
     remarks: [],
     find: ({ name }) =>
       name === "onItemGone"
-        ? { at: { file: "hooks/desk.ts", line: 1 }, reads: ["item_id"], tells: ["BellRung"] }
+        ? {
+            at: { file: "hooks/desk.ts", line: 1 },
+            reads: ["item_id"],
+            tells: ["BellRung"],
+            writes: () => ({ tables: [], isWhole: true }),
+          }
         : undefined,
   });
   expect(linesOf(flow, { explain: "ItemGone" }).slice(2)).toEqual([
@@ -250,4 +257,62 @@ test("where a name means an event and something else, the event is meant", () =>
       .get("shop.item.sold")
       ?.map(({ kind }) => kind),
   ).toEqual(["event", "entity field", "column"]);
+});
+
+test("rows that a hook writes by its own SQL are followed into their events, and what is not followed is said once", () => {
+  const mesh = market({
+    shop: ITEMS,
+    desk: "notes: { soft_delete: gone_at, columns: { note_id: { type: nanoid, key: true }, text: text?, state: text, gone_at: timestamp? } }, logs: { columns: { log_id: { type: nanoid, key: true } } }",
+    subjects: `  shop.item.{id}.created: { event: ItemMade, emit: { table: items, on: insert }, payload: { item_id: nanoid } }
+  desk.note.{id}.written: { event: NoteWritten, emit: { table: notes, on: insert }, payload: { note_id: nanoid } }
+  desk.note.{id}.changed: { event: NoteChanged, emit: { table: notes, on: update, of: [text] }, payload: { note_id: nanoid } }
+  desk.note.{id}.closed: { event: NoteClosed, emit: { table: notes, on: update, when: { state: closed } }, payload: { note_id: nanoid } }
+  desk.note.{id}.gone: { event: NoteGone, emit: { table: notes, on: delete }, payload: { note_id: nanoid } }`,
+  }).mesh;
+  const written = (tables: HookWrites["tables"], isWhole = true) =>
+    linesOf(
+      openFlow(mesh, {
+        remarks: [],
+        find: ({ service, name }) =>
+          service === "desk" && name === "onItemMade"
+            ? {
+                at: { file: "hooks/desk.ts", line: 1 },
+                reads: [],
+                tells: [],
+                writes: () => ({ tables, isWhole }),
+              }
+            : undefined,
+      }),
+      { explain: "shop.item.created" },
+    )
+      .slice(4)
+      .map((line) => line.replace(/^[ │├└─]*/, ""));
+  const notes = { name: "notes", how: "update" } as const;
+  expect(written([{ name: "notes", how: "insert", columns: [] }])).toEqual([
+    "desk_db.notes  inserts rows, by its own SQL",
+    "desk.note.written  NoteWritten; nobody hears it",
+  ]);
+  expect(written([{ ...notes, columns: ["text"] }])).toEqual([
+    "desk_db.notes  updates rows, by its own SQL",
+    "desk.note.changed  NoteChanged; nobody hears it",
+  ]);
+  expect(written([{ ...notes, columns: ["state"] }])).toEqual([
+    "desk_db.notes  updates rows, by its own SQL",
+    "desk.note.closed  NoteClosed; nobody hears it",
+  ]);
+  expect(written([{ ...notes, columns: ["gone_at"] }])).toContain(
+    "desk.note.gone  NoteGone; nobody hears it",
+  );
+  expect(
+    written(
+      [
+        { name: "logs", how: "delete", columns: [] },
+        { name: "elsewhere", how: "delete", columns: [] },
+      ],
+      false,
+    ),
+  ).toEqual([
+    "desk_db.logs  deletes rows, by its own SQL",
+    "desk_db  may write more: its SQL is made at run time, or by a package, and is not followed",
+  ]);
 });

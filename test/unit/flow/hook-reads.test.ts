@@ -194,3 +194,58 @@ test("hooks that come from elsewhere are said to be unknown", () => {
     { service: "sfs", reason: 'how "sfsHooks" is made is not to be seen from the file' },
   ]);
 });
+
+/** What `onUserUpdated` of SFS writes by SQL of its own: `update files (name)`, and whether that is all. */
+function writesOf(hooks: string, others: Readonly<Record<string, string>> = {}): readonly string[] {
+  const found = read({ "hooks/sfs.ts": hooks, ...others }).find({
+    service: "sfs",
+    consumer: undefined,
+    name: "onUserUpdated",
+  });
+  const { tables, isWhole } = found?.writes() ?? { tables: [], isWhole: true };
+  const said = tables.map(({ schema, name, how, columns }) =>
+    [how, [...(schema === undefined ? [] : [schema]), name].join("."), ...columns].join(" "),
+  );
+  return [...said, ...(isWhole ? [] : ["more"])];
+}
+
+test.each([
+  ["a text", "await tx.query('DELETE FROM files WHERE owner_id = $1', [1]);", ["delete files"]],
+  [
+    "a template without expressions",
+    "await tx.query(`UPDATE files AS f SET name = $1, size = $2::numeric WHERE f.id = ANY ($3::text[])`);",
+    ["update files name size"],
+  ],
+  [
+    "an insertion that may update",
+    'await tx.query("INSERT INTO public.files (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET name = excluded.name");',
+    ["insert public.files", "update public.files name"],
+  ],
+  [
+    "statements within WITH",
+    'await tx.query("WITH gone AS (DELETE FROM parts RETURNING id) INSERT INTO lost SELECT id FROM gone");',
+    ["delete parts", "insert lost"],
+  ],
+  ["a sum of texts", "await tx.query('DELETE ' + ('FROM ' + 'files'));", ["delete files"]],
+  ["a query that reads", 'await tx.query("SELECT name FROM files FOR UPDATE");', []],
+  ["its own publisher", "await sfsPublisher.fileUploaded(tx, event.user_id, {});", []],
+  ["a text that is made at run time", "await tx.query(`DELETE FROM $" + "{name}`);", ["more"]],
+  ["what is no SQL", 'await tx.query("DELETE files");', ["more"]],
+  ["a transaction that a package gets", "await repository.save(tx, event);", ["more"]],
+  [
+    "both",
+    "await tx.query('DELETE FROM files'); await context.repository(context.tx);",
+    ["delete files", "more"],
+  ],
+] as const)("a hook's own SQL is followed: %s", (_, body, expected) => {
+  expect(writesOf(hook("{ event, tx }", body))).toEqual(expected);
+});
+
+test("a hook's own SQL is followed into functions and constants of the project", () => {
+  expect(
+    writesOf(`import { keep } from "./keep.js"; ${hook("{ event, tx }", "await keep(tx, event);")}`, {
+      "hooks/keep.ts":
+        "const KEEP = `INSERT INTO files (id) VALUES ($1)`; export const keep = async (client, user) => client.query(KEEP, [user.id]);",
+    }),
+  ).toEqual(["insert files"]);
+});
