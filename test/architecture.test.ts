@@ -217,8 +217,8 @@ test("two meshes are compared by their models and by what would be emitted; noth
   ).toEqual([]);
 });
 
-test("what hooks read is found by the model, and by TypeScript", () => {
-  const mayUse = ["hook-reads", "flow", "model"];
+test("what hooks read is found by the model, by TypeScript, and by the parser of SQL", () => {
+  const mayUse = ["hook-reads", "flow", "model", "on-demand"];
   expect(
     broken(
       ({ file, target }) =>
