@@ -9,7 +9,7 @@ import type { OutputPlan, ProjectDiagnostic, Refusal } from "../plan-output.js";
 import { GENERATED } from "../project/paths.js";
 import { takingBack } from "../take-back.js";
 import { colour, printJson, tell } from "../terminal/terminal.js";
-import { reportDiagnostics, severityColour } from "./project.js";
+import { severityColour, tellCount, tellDiagnostics } from "./project.js";
 
 /*
  * Why something is not generated, and what is warned of beside what mesh.yaml alone shows: as people, programs and reviewers are told.
@@ -127,6 +127,8 @@ function printSplit({ located, others }: SplitByPlace, severity: Severity, conse
   for (const { code, message, hint, file = GENERATED } of others) {
     tell(`${file} - ${paint(`${severity} ${code}`)}: ${message}`);
     if (hint) tell(`  ${colour.dim("hint:")} ${hint}`);
+    tell("");
   }
-  reportDiagnostics(located, false, consequence);
+  tellDiagnostics(located);
+  tellCount([...located, ...others.map(() => ({ severity }))], consequence);
 }

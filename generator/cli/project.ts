@@ -1,6 +1,6 @@
 import type { HookFile } from "../check/hook-files.js";
 import { type Compilation, compileMesh } from "../compile.js";
-import { countDiagnostics, type Diagnostic, hasErrors } from "../diagnostics/diagnostic.js";
+import { type Counted, countDiagnostics, type Diagnostic, hasErrors } from "../diagnostics/diagnostic.js";
 import { diagnosticsToJson, type Paint, renderDiagnostics } from "../diagnostics/render.js";
 import type { Severity } from "../diagnostics/severity.js";
 import { MESH_FILE } from "../project/paths.js";
@@ -75,9 +75,21 @@ export function reportDiagnostics(
   json: boolean | undefined,
   consequence = "",
 ): void {
-  if (json) printJson({ diagnostics: diagnosticsToJson(diagnostics) });
-  if (json || diagnostics.length === 0) return;
-  tell(renderDiagnostics(diagnostics, PAINT));
+  if (json) {
+    printJson({ diagnostics: diagnosticsToJson(diagnostics) });
+    return;
+  }
+  tellDiagnostics(diagnostics);
+  tellCount(diagnostics, consequence);
+}
+
+export function tellDiagnostics(diagnostics: readonly Diagnostic[]): void {
+  if (diagnostics.length > 0) tell(renderDiagnostics(diagnostics, PAINT));
+}
+
+/** Behind them, how many there are; nothing of none. */
+export function tellCount(diagnostics: readonly Counted[], consequence: string): void {
   const count = countDiagnostics(diagnostics);
-  tell(hasErrors(diagnostics) ? colour.red(`${count}${consequence}`) : colour.yellow(`${count}`));
+  if (count === undefined) return;
+  tell(hasErrors(diagnostics) ? colour.red(`${count}${consequence}`) : colour.yellow(count));
 }

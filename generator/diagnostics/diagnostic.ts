@@ -22,8 +22,10 @@ export interface Diagnostic {
   readonly line: string;
 }
 
+export type Counted = Pick<Diagnostic, "severity" | "count">;
+
 /** "1 error", "2 errors and 1 warning"; undefined when there are none. */
-export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | undefined {
+export function countDiagnostics(diagnostics: readonly Counted[]): string | undefined {
   const counts = severities.flatMap((severity) => {
     const count = diagnostics.reduce(
       (sum, diagnostic) => sum + (diagnostic.severity === severity ? (diagnostic.count ?? 1) : 0),
@@ -34,6 +36,6 @@ export function countDiagnostics(diagnostics: readonly Diagnostic[]): string | u
   return counts.length === 0 ? undefined : counts.join(" and ");
 }
 
-export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+export function hasErrors(diagnostics: readonly Counted[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === "error");
 }

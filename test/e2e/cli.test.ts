@@ -154,6 +154,20 @@ test("a warning is said on stderr and in --json, and is no finding", async () =>
   writeFileSync(at("mesh.yaml"), good);
 });
 
+test("what is warned of a file of hooks is counted among the warnings", async () => {
+  const good = readFileSync(at("hooks/orders.ts"), "utf8");
+  writeFileSync(at("hooks/orders.ts"), "const hooks = {};\n");
+  const { code, stdout, stderr } = await mesh(folder, "check");
+  writeFileSync(at("hooks/orders.ts"), good);
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(/^hooks\/orders\.ts - warning unexported-hooks: .*\n {2}hint: .*\n\n/),
+  });
+  const warnings = stderr.match(/ - warning /g)?.length;
+  expect(stderr).toMatch(new RegExp(`\\n${warnings} warnings?\\n$`));
+  expect(stdout).toMatch(new RegExp(`, ${warnings} warnings?\\n$`));
+});
+
 test("--watch follows each save, a broken one included, and writes only what changed", async () => {
   const good = readFileSync(at("mesh.yaml"), "utf8");
   const watching = startCommand(folder, "generate", "--watch");
@@ -198,6 +212,8 @@ test("usage mistakes end with 2 and say what to do", async () => {
     ["export", "wsdl"],
     ["export", "openapi"],
     ["export", "asyncapi", "--service", "nobody"],
+    ["export", "backstage", "--owner", ""],
+    ["export", "backstage", "--owner", "platform team"],
   ]) {
     const ended = await mesh(folder, ...args);
     expect(ended.code, args.join(" ")).toBe(2);

@@ -26,6 +26,7 @@ export async function exportMesh(format: ExportFormat, options: ExportCommandOpt
     return 1;
   }
   const service = options.service === undefined ? undefined : serviceNamed(mesh, options.service);
+  checkOwner(options.owner);
   const scope = { service, owner: options.owner, version: await readProjectVersion() };
   if (options.out !== undefined) {
     const files = exportFiles(mesh, format, scope);
@@ -55,6 +56,18 @@ function serviceNamed(mesh: Mesh, name: string): Service {
   throw new UsageError(
     `this mesh has no service "${name}"`,
     near === undefined ? undefined : `did you mean "${near}"?`,
+  );
+}
+
+/** As Backstage refers to an entity: a name, with its kind and namespace where they are others than it takes by itself. */
+const ENTITY_REFERENCE =
+  /^(?:[a-z][a-z0-9+.-]*:)?(?:[a-z0-9][a-z0-9-]{0,62}\/)?[a-z0-9](?:[\w.-]{0,61}[a-z0-9])?$/i;
+
+function checkOwner(owner: string | undefined): void {
+  if (owner === undefined || ENTITY_REFERENCE.test(owner)) return;
+  throw new UsageError(
+    `"${owner}" refers to no entity of Backstage's`,
+    "say one as platform-team, group:platform-team or user:default/jane",
   );
 }
 
