@@ -197,6 +197,7 @@ test("two meshes are compared by their models and by what would be emitted; noth
     "flow",
     "migrations",
     "emit/sql",
+    "emit/json-schema/body",
     "rules",
     "language/words",
     "model",
