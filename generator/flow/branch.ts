@@ -51,8 +51,9 @@ export type How =
   /** The other way: what the service calls itself. */
   | "is called"
   | "publishes"
-  /** A hook's own SQL writes rows of the table; `with` has how. */
+  /** A hook's own SQL writes rows of the table, or the other way round uses it; `with` has how. */
   | "writes rows"
+  | "used by SQL"
   /** A hook's own SQL writes more than is known, or may. */
   | "may write"
   | "writes copy"

@@ -5,6 +5,7 @@ import { memberFilling } from "./filling.js";
 import { consumerPart, entityOf, eventPart, type Flow, fieldPart, type Shown } from "./flow.js";
 import { grow, leaf, type TreeContext, within } from "./grow.js";
 import { beforeHook } from "./hook-links.js";
+import { hooksUsing } from "./hook-writes.js";
 import type { ColumnPart } from "./part.js";
 import { resourcesOf, rulesOn, unseenReaders } from "./table-uses.js";
 
@@ -202,5 +203,5 @@ function readers(flow: Flow, at: ColumnPart): readonly Link[] {
       ),
     );
   const reads = before.filter(({ how, with: columns }) => how !== "reads" || columns.includes(at.column));
-  return [...reads, ...unseenReaders(flow, at.database)];
+  return [...reads, ...hooksUsing(flow, at), ...unseenReaders(flow, at.database)];
 }

@@ -159,6 +159,7 @@ function sayOf(flow: Flow, { how, to, with: names }: Link): string {
     case "publishes":
       return to.kind === "service" ? "publishes it by code of its own" : eventWords(flow, to);
     case "writes rows":
+    case "used by SQL":
       return `${names.map((done) => WRITING[done] ?? done).join(", ")}, by its own SQL`;
     case "may write":
       return "may write more: its SQL is made at run time, or by a package, and is not followed";
@@ -208,6 +209,7 @@ function writesCopy(flow: Flow, part: Part, columns: string): string {
 }
 
 const WRITING: Readonly<Record<string, string>> = {
+  read: "reads rows",
   insert: "inserts rows",
   update: "updates rows",
   delete: "deletes rows",

@@ -2,8 +2,8 @@ import type { Event, Service, Subscription } from "../model/mesh.js";
 import { EVERY_EVENT_HOOK } from "../model/names.js";
 import type { Link } from "./branch.js";
 import type { Flow } from "./flow.js";
-import { type HookRead, type HookWrites, readsField } from "./hook-reads.js";
-import type { HookPart } from "./part.js";
+import { type HookRead, type HookStatements, readsField } from "./hook-reads.js";
+import { type HookPart, keyOf } from "./part.js";
 
 /**
  * The hooks that an event is handed to, of one consumer: its own handler, then the one for every event. Where hooks were not looked at,
@@ -28,6 +28,17 @@ export function handlersReading(
   });
 }
 
+/** All hooks of a service, those before rules included. */
+export function hooksOf(flow: Flow, service: Service): readonly Link[] {
+  const links = service.consumers.flatMap((consumer) => [
+    ...consumer.events.flatMap((event) => handlersOf(flow, { service, consumer }, flow.event(event))),
+    ...consumer.cascades.flatMap(({ before }) =>
+      before === undefined ? [] : beforeHook(flow, service, before),
+    ),
+  ]);
+  return [...new Map(links.map((link) => [keyOf(link.to), link])).values()];
+}
+
 /** The step that a rule calls for each row before it goes. */
 export function beforeHook(flow: Flow, service: Service, hook: string): readonly Link[] {
   const found = linkTo(flow, { service, consumer: undefined, hook });
@@ -43,14 +54,14 @@ export function eventsToldBy({ hooks, event }: Flow, { to }: Link): readonly Eve
   return (hooks?.find({ service, consumer, name })?.tells ?? []).map(event);
 }
 
-/** What a hook writes by SQL of its own. */
-export function rowsWrittenBy({ hooks }: Flow, { to }: Link): HookWrites {
+/** What a hook does by SQL of its own. */
+export function statementsRunBy({ hooks }: Flow, { to }: Link): HookStatements {
   if (to.kind !== "hook") return NOTHING;
   const { service, consumer, hook: name } = to;
-  return hooks?.find({ service, consumer, name })?.writes() ?? NOTHING;
+  return hooks?.find({ service, consumer, name })?.runs() ?? NOTHING;
 }
 
-const NOTHING: HookWrites = { tables: [], isWhole: true };
+const NOTHING: HookStatements = { tables: [], isWhole: true };
 
 interface Asked {
   readonly service: Service;

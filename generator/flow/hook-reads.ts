@@ -18,22 +18,25 @@ export interface HookRead {
   readonly reads: readonly string[] | "all";
   /** Names of the events that it publishes by hand. */
   readonly tells: readonly string[];
-  /** What it writes by SQL of its own: read where somebody asks, since the parser takes its time to load. */
-  readonly writes: () => HookWrites;
+  /** SQL of its own: read where somebody asks, since the parser takes its time to load. */
+  readonly runs: () => HookStatements;
 }
 
-export interface HookWrites {
-  readonly tables: readonly WrittenTable[];
+export interface HookStatements {
+  readonly tables: readonly UsedTable[];
   /** No other SQL of it is known of. */
   readonly isWhole: boolean;
 }
 
-export interface WrittenTable {
+/** A table that a statement reads, or writes rows of. */
+export interface UsedTable {
   readonly schema?: string | undefined;
   readonly name: string;
-  readonly how: "insert" | "update" | "delete";
+  readonly how: "read" | "insert" | "update" | "delete";
   /** Of an update those that it sets. */
   readonly columns: readonly string[];
+  /** Every column that the statement names, of whichever table; `*`: all. */
+  readonly names: readonly string[];
 }
 
 export interface HookRemark {

@@ -2,8 +2,8 @@ import type { Event, Service } from "../model/mesh.js";
 import type { Branch, Link } from "./branch.js";
 import { eventPart, type Flow } from "./flow.js";
 import { grow, leaf, type TreeContext, within } from "./grow.js";
-import { rowsWrittenBy } from "./hook-links.js";
-import type { WrittenTable } from "./hook-reads.js";
+import { hooksOf, statementsRunBy } from "./hook-links.js";
+import type { UsedTable } from "./hook-reads.js";
 import type { TablePart } from "./part.js";
 import { afterRemoval, mayMeanUpdate, whenOf } from "./removal.js";
 
@@ -13,11 +13,12 @@ export function writtenBy(context: TreeContext, link: Link): readonly Branch[] {
   if (link.to.kind !== "hook") return [];
   const { database } = flow.service(link.to.service);
   if (database === undefined) return [];
-  const { tables, isWhole } = rowsWrittenBy(flow, link);
-  const found = new Map<string, WrittenTable[]>();
+  const { tables, isWhole } = statementsRunBy(flow, link);
+  const found = new Map<string, UsedTable[]>();
   for (const written of tables) {
     const table = tableOf(flow, database, written);
-    if (table !== undefined) found.set(table, [...(found.get(table) ?? []), written]);
+    if (table !== undefined && written.how !== "read")
+      found.set(table, [...(found.get(table) ?? []), written]);
   }
   return [
     ...[...found].map(([table, statements]) => {
@@ -35,11 +36,30 @@ export function writtenBy(context: TreeContext, link: Link): readonly Branch[] {
   ];
 }
 
+/** The hooks whose own SQL uses a table, or names a column of it: to them it matters what it is called. */
+export function hooksUsing(
+  flow: Flow,
+  { database, table, column }: Pick<TablePart, "database" | "table"> & { readonly column?: string },
+): readonly Link[] {
+  return flow.ownersOf(database).flatMap((service) =>
+    hooksOf(flow, service).flatMap((link): readonly Link[] => {
+      const used = statementsRunBy(flow, link).tables.filter(
+        (each) =>
+          tableOf(flow, database, each) === table &&
+          (column === undefined || each.names.includes(column) || each.names.includes("*")),
+      );
+      return used.length === 0
+        ? []
+        : [{ how: "used by SQL", to: link.to, with: [...new Set(used.map(({ how }) => how))] }];
+    }),
+  );
+}
+
 /** By the name that the mesh gives it, or that of the table that exists. */
 function tableOf(
   flow: Flow,
   database: NonNullable<Service["database"]>,
-  { schema, name }: WrittenTable,
+  { schema, name }: UsedTable,
 ): string | undefined {
   return flow
     .database(database)
@@ -53,11 +73,11 @@ function tableOf(
 /** What becomes of deleted rows is told of them all at once. */
 function mayMean(
   flow: Flow,
-  { how, columns }: WrittenTable,
+  { how, columns }: UsedTable,
   { event, at }: { readonly event: Event; readonly at: TablePart },
 ): boolean {
   const { emit } = event;
-  if (emit === undefined || how === "delete") return false;
+  if (emit === undefined || how === "delete" || how === "read") return false;
   if (how === "insert") return emit.on.includes("insert");
   const { softDelete } = flow.table(at);
   if (softDelete !== undefined && columns.includes(softDelete))

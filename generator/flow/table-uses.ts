@@ -1,6 +1,7 @@
 import type { Branch, Link } from "./branch.js";
 import { eventPart, type Flow } from "./flow.js";
 import { grow, leaf, type TreeContext } from "./grow.js";
+import { hooksUsing } from "./hook-writes.js";
 import type { Part, TablePart } from "./part.js";
 
 /** What follows from a table: the events of its rows, what refers to it, who reads it. */
@@ -19,6 +20,7 @@ export function usesOfTable(context: TreeContext, at: TablePart): readonly Branc
       ...rulesOn(flow, at),
       ...resourcesOf(flow, at),
       ...snapshotsOf(flow, at),
+      ...hooksUsing(flow, { database: at.database, table: at.table }),
       ...unseenReaders(flow, at.database),
     ].map(leaf),
   ];

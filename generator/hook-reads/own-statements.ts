@@ -1,19 +1,20 @@
+import type { QName, SetStatement, Statement } from "pgsql-ast-parser";
 import { ts } from "ts-morph";
-import type { HookWrites, WrittenTable } from "../flow/hook-reads.js";
+import type { HookStatements, UsedTable } from "../flow/hook-reads.js";
 import { loadSqlParser } from "../on-demand.js";
 import { bare, calledBy, type FunctionNode } from "./resolve-value.js";
 import { isPublisher, type PublisherNames } from "./told-events.js";
 
 /**
- * The tables that a function writes by SQL of its own, itself or by functions of the project that it calls: by calls of `query` whose text stands in the
- * code. A text that is made at run time, or is no SQL that the parser reads, and a transaction that is handed to a package, leave it open what else is written.
+ * The tables that a function reads and writes by SQL of its own, itself or by functions of the project that it calls: by calls of `query` whose text stands in the
+ * code. A text that is made at run time, or is no SQL that the parser reads, and a transaction that is handed to a package, leave it open what else it does.
  */
-export function rowsWritten(
+export function statementsOf(
   of: FunctionNode,
   publisher: PublisherNames,
   checker: ts.TypeChecker,
-): HookWrites {
-  const tables: WrittenTable[] = [];
+): HookStatements {
+  const tables: UsedTable[] = [];
   let isWhole = true;
   const seen = new Set<FunctionNode>();
   const visitFunction = (node: FunctionNode): void => {
@@ -81,32 +82,47 @@ function isOfPublisher(
   return ts.isPropertyAccessExpression(expression) && isPublisher(expression.expression, name, checker);
 }
 
-/** The tables that statements write, those within WITH included; undefined: they cannot be read. */
-function readStatements(text: string): readonly WrittenTable[] | undefined {
-  const { parse, astVisitor } = loadSqlParser();
-  const found: WrittenTable[] = [];
-  const visitor = astVisitor((map) => ({
-    insert: (statement) => {
-      const { into, onConflict } = statement;
-      found.push({ ...into, how: "insert", columns: [] });
-      if (typeof onConflict?.do === "object")
-        found.push({ ...into, how: "update", columns: onConflict.do.sets.map(({ column }) => column.name) });
-      map.super().insert(statement);
-    },
-    update: (statement) => {
-      const { table, sets } = statement;
-      found.push({ ...table, how: "update", columns: sets.map(({ column }) => column.name) });
-      map.super().update(statement);
-    },
-    delete: (statement) => {
-      found.push({ ...statement.from, how: "delete", columns: [] });
-      map.super().delete(statement);
-    },
-  }));
+/** The tables that statements use, those within WITH included; undefined: they cannot be read. */
+function readStatements(text: string): readonly UsedTable[] | undefined {
+  const { parse } = loadSqlParser();
   try {
-    for (const statement of parse(text)) visitor.statement(statement);
+    return parse(text).flatMap(tablesIn);
   } catch {
     return undefined;
   }
-  return found;
+}
+
+function tablesIn(statement: Statement): readonly UsedTable[] {
+  const found: Omit<UsedTable, "names">[] = [];
+  const names = new Set<string>();
+  const written = (table: QName, how: UsedTable["how"], sets: readonly SetStatement[] = []) => {
+    const columns = sets.map(({ column }) => column.name);
+    for (const name of columns) names.add(name);
+    found.push({ schema: table.schema, name: table.name, how, columns });
+  };
+  const visitor = loadSqlParser().astVisitor((map) => ({
+    ref: ({ name }) => names.add(name),
+    tableRef: (table) => written(table, "read"),
+    insert: (each) => {
+      written(each.into, "insert");
+      for (const { name } of each.columns ?? []) names.add(name);
+      if (typeof each.onConflict?.do === "object") written(each.into, "update", each.onConflict.do.sets);
+      map.super().insert(each);
+    },
+    update: (each) => {
+      written(each.table, "update", each.sets);
+      map.super().update(each);
+    },
+    delete: (each) => {
+      written(each.from, "delete");
+      map.super().delete(each);
+    },
+  }));
+  visitor.statement(statement);
+  // The visitor comes by a written table again, as by one that is read.
+  const tables = found.filter(
+    ({ how, name }, at) =>
+      how !== "read" || !found.slice(0, at).some((other) => other.how !== "read" && other.name === name),
+  );
+  return tables.map((table) => ({ ...table, names: [...names] }));
 }

@@ -5,7 +5,7 @@ import type { Consumer, Mesh, Service } from "../model/mesh.js";
 import { EVERY_EVENT_HOOK } from "../model/names.js";
 import { usesOfParameter } from "./follow-value.js";
 import { type HookProgram, lineOf, openHookProgram, type ProjectFiles } from "./hook-program.js";
-import { rowsWritten } from "./own-statements.js";
+import { statementsOf } from "./own-statements.js";
 import {
   exportOf,
   functionsOfMember,
@@ -132,9 +132,9 @@ function readHook(hook: AskedHook, member: Member, { checker }: HookProgram): Ho
   const [first] = functions;
   const at = placeOf(first ?? member);
   if (first === undefined)
-    return { at, reads: "all", tells: [], writes: () => ({ tables: [], isWhole: false }) };
-  const writes = () => {
-    const each = functions.map((of) => rowsWritten(of, hook.publisher, checker));
+    return { at, reads: "all", tells: [], runs: () => ({ tables: [], isWhole: false }) };
+  const runs = () => {
+    const each = functions.map((of) => statementsOf(of, hook.publisher, checker));
     return { tables: each.flatMap(({ tables }) => tables), isWhole: each.every(({ isWhole }) => isWhole) };
   };
   const tells = [...new Set(functions.flatMap((of) => eventsTold(of, hook.publisher, checker)))];
@@ -142,8 +142,8 @@ function readHook(hook: AskedHook, member: Member, { checker }: HookProgram): Ho
     .flatMap((of) => usesOfParameter(of, checker))
     .filter(([given]) => given === undefined || given === hook.given)
     .map(([, ...path]) => path);
-  if (uses.some((path) => path.length === 0)) return { at, reads: "all", tells, writes };
-  return { at, tells, writes, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
+  if (uses.some((path) => path.length === 0)) return { at, reads: "all", tells, runs };
+  return { at, tells, runs, reads: [...new Set(uses.map((path) => partRead(path, hook)))] };
 }
 
 function placeOf(node: ts.Node): HookRead["at"] {

@@ -176,7 +176,7 @@ test("hooks that read a field are named, with the line of the project's code", (
             at: { file: "hooks/mailer.ts", line: 7 },
             reads: ["channel"],
             tells: [],
-            writes: () => ({ tables: [], isWhole: true }),
+            runs: () => ({ tables: [], isWhole: true }),
           }
         : undefined,
   };

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { explainEvent } from "../../../generator/flow/explain-event.js";
 import { namesOfParts } from "../../../generator/flow/find-part.js";
 import { type Flow, openFlow } from "../../../generator/flow/flow.js";
-import type { HookWrites } from "../../../generator/flow/hook-reads.js";
+import type { HookStatements } from "../../../generator/flow/hook-reads.js";
 import { noTreePaint, printTree } from "../../../generator/flow/print-tree.js";
 import { impactOf } from "../../../generator/flow/uses.js";
 import { compile } from "../../support/compile.js";
@@ -202,7 +202,7 @@ test("what a hook publishes by hand follows from it, and may lead back", () => {
             at: { file: "hooks/desk.ts", line: 1 },
             reads: ["item_id"],
             tells: ["BellRung"],
-            writes: () => ({ tables: [], isWhole: true }),
+            runs: () => ({ tables: [], isWhole: true }),
           }
         : undefined,
   });
@@ -269,7 +269,7 @@ test("rows that a hook writes by its own SQL are followed into their events, and
   desk.note.{id}.closed: { event: NoteClosed, emit: { table: notes, on: update, when: { state: closed } }, payload: { note_id: nanoid } }
   desk.note.{id}.gone: { event: NoteGone, emit: { table: notes, on: delete }, payload: { note_id: nanoid } }`,
   }).mesh;
-  const written = (tables: HookWrites["tables"], isWhole = true) =>
+  const written = (tables: HookStatements["tables"], isWhole = true) =>
     linesOf(
       openFlow(mesh, {
         remarks: [],
@@ -279,7 +279,7 @@ test("rows that a hook writes by its own SQL are followed into their events, and
                 at: { file: "hooks/desk.ts", line: 1 },
                 reads: [],
                 tells: [],
-                writes: () => ({ tables, isWhole }),
+                runs: () => ({ tables, isWhole }),
               }
             : undefined,
       }),
@@ -288,26 +288,26 @@ test("rows that a hook writes by its own SQL are followed into their events, and
       .slice(4)
       .map((line) => line.replace(/^[ │├└─]*/, ""));
   const notes = { name: "notes", how: "update" } as const;
-  expect(written([{ name: "notes", how: "insert", columns: [] }])).toEqual([
+  expect(written([{ name: "notes", how: "insert", columns: [], names: [] }])).toEqual([
     "desk_db.notes  inserts rows, by its own SQL",
     "desk.note.written  NoteWritten; nobody hears it",
   ]);
-  expect(written([{ ...notes, columns: ["text"] }])).toEqual([
+  expect(written([{ ...notes, columns: ["text"], names: ["text"] }])).toEqual([
     "desk_db.notes  updates rows, by its own SQL",
     "desk.note.changed  NoteChanged; nobody hears it",
   ]);
-  expect(written([{ ...notes, columns: ["state"] }])).toEqual([
+  expect(written([{ ...notes, columns: ["state"], names: ["state"] }])).toEqual([
     "desk_db.notes  updates rows, by its own SQL",
     "desk.note.closed  NoteClosed; nobody hears it",
   ]);
-  expect(written([{ ...notes, columns: ["gone_at"] }])).toContain(
+  expect(written([{ ...notes, columns: ["gone_at"], names: ["gone_at"] }])).toContain(
     "desk.note.gone  NoteGone; nobody hears it",
   );
   expect(
     written(
       [
-        { name: "logs", how: "delete", columns: [] },
-        { name: "elsewhere", how: "delete", columns: [] },
+        { name: "logs", how: "delete", columns: [], names: [] },
+        { name: "elsewhere", how: "delete", columns: [], names: [] },
       ],
       false,
     ),
@@ -315,4 +315,33 @@ test("rows that a hook writes by its own SQL are followed into their events, and
     "desk_db.logs  deletes rows, by its own SQL",
     "desk_db  may write more: its SQL is made at run time, or by a package, and is not followed",
   ]);
+});
+
+test("hooks that use a table or name a column in their own SQL stand with it", () => {
+  const mesh = market({
+    shop: ITEMS,
+    desk: "notes: { columns: { note_id: { type: nanoid, key: true }, text: text?, state: text } }",
+    subjects:
+      "  shop.item.{id}.created: { event: ItemMade, emit: { table: items, on: insert }, payload: { item_id: nanoid } }",
+  }).mesh;
+  const tables: HookStatements["tables"] = [
+    { name: "notes", how: "update", columns: ["text"], names: ["text", "note_id"] },
+    { name: "notes", how: "read", columns: [], names: ["note_id"] },
+  ];
+  const flow = openFlow(mesh, {
+    remarks: [],
+    find: ({ service, name }) =>
+      service === "desk" && name === "onItemMade"
+        ? {
+            at: { file: "hooks/desk.ts", line: 1 },
+            reads: [],
+            tells: [],
+            runs: () => ({ tables, isWhole: true }),
+          }
+        : undefined,
+  });
+  const said = (impact: string) => linesOf(flow, { impact }).filter((line) => line.includes("SQL"));
+  expect(said("desk_db.notes")).toEqual(["└─ desk.onItemMade  updates rows, reads rows, by its own SQL"]);
+  expect(said("desk_db.notes.text")).toEqual(["└─ desk.onItemMade  updates rows, by its own SQL"]);
+  expect(said("desk_db.notes.state")).toEqual([]);
 });

@@ -195,14 +195,14 @@ test("hooks that come from elsewhere are said to be unknown", () => {
   ]);
 });
 
-/** What `onUserUpdated` of SFS writes by SQL of its own: `update files (name)`, and whether that is all. */
+/** What `onUserUpdated` of SFS does by SQL of its own: `update files (name)`, and whether that is all. */
 function writesOf(hooks: string, others: Readonly<Record<string, string>> = {}): readonly string[] {
   const found = read({ "hooks/sfs.ts": hooks, ...others }).find({
     service: "sfs",
     consumer: undefined,
     name: "onUserUpdated",
   });
-  const { tables, isWhole } = found?.writes() ?? { tables: [], isWhole: true };
+  const { tables, isWhole } = found?.runs() ?? { tables: [], isWhole: true };
   const said = tables.map(({ schema, name, how, columns }) =>
     [how, [...(schema === undefined ? [] : [schema]), name].join("."), ...columns].join(" "),
   );
@@ -224,10 +224,10 @@ test.each([
   [
     "statements within WITH",
     'await tx.query("WITH gone AS (DELETE FROM parts RETURNING id) INSERT INTO lost SELECT id FROM gone");',
-    ["delete parts", "insert lost"],
+    ["delete parts", "insert lost", "read gone"],
   ],
   ["a sum of texts", "await tx.query('DELETE ' + ('FROM ' + 'files'));", ["delete files"]],
-  ["a query that reads", 'await tx.query("SELECT name FROM files FOR UPDATE");', []],
+  ["a query that reads", 'await tx.query("SELECT name FROM files FOR UPDATE");', ["read files"]],
   ["its own publisher", "await sfsPublisher.fileUploaded(tx, event.user_id, {});", []],
   ["a text that is made at run time", "await tx.query(`DELETE FROM $" + "{name}`);", ["more"]],
   ["what is no SQL", 'await tx.query("DELETE files");', ["more"]],
