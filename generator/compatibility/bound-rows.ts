@@ -14,11 +14,16 @@ interface Demanded {
   readonly previous: Event;
   readonly event: Event;
   readonly field: Field;
+  /** It is demanded of the field's value, or of what is within it. */
+  readonly ofValue: boolean;
 }
 
-/** Rows that were taken are refused: those that are there by the migration, those of older releases as they are written. */
+/**
+ * Rows that were taken are refused: those that are there by the migration, those of older releases as they are written. What
+ * SQL cannot say of them, within a document, the relay finds.
+ */
 export function boundRows(
-  { previous, event, field }: Demanded,
+  { previous, event, field, ofValue }: Demanded,
   { before, next, former }: Meshes,
 ): BoundRows | undefined {
   const database = next.services.find(({ name }) => name === event.service)?.database;
@@ -34,7 +39,13 @@ export function boundRows(
   );
   const is = demands(event, { table: pair.next, column, mesh: next });
   const isNew = (condition: string) => !was.has(condition);
-  if (!is.always.some(isNew) && !is.told.some(isNew)) return undefined;
+  if (!is.always.some(isNew) && !is.told.some(isNew)) {
+    const isDocument = [kept.previous, kept.next].every(({ type }) => type === "json");
+    const as = "events of rows that do not fit become dead letters of its outbox";
+    return ofValue && isDocument
+      ? { concern: { service: event.service, field: `${pair.next.name}.${column}`, as }, rows: undefined }
+      : undefined;
+  }
   const isChecked = is.always.some(isNew);
   const refused = "refused, of its running replicas too";
   return {

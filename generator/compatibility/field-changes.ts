@@ -150,7 +150,8 @@ function fieldChange(kind: ChangeKind, about: FieldSays): Change {
   const owner = next.services.find(({ name }) => name === event.service);
   const binds = facts.bindsPublisher === true;
   const byHand = binds && event.emit === undefined;
-  const bound = binds ? boundRows(about, meshes) : undefined;
+  const ofValue = member !== "" || kind === "field-narrowed" || kind === "field-retyped";
+  const bound = binds ? boundRows({ ...about, ofValue }, meshes) : undefined;
   const publisher = {
     service: event.service,
     field: event.name,

@@ -213,8 +213,8 @@ export const marketEdits: readonly Edit[] = [
     "a field of a type within a type, of three events of two owners",
     [["Geo: { lat: number,", "Geo: { lat: decimal,"]],
     [
-      "breaking-consumer field-retyped: erp, ledger, mail; publisher 3",
-      "breaking-consumer field-retyped: mail, shop; publisher 3",
+      "breaking-publisher field-retyped: erp, ledger, mail, shop; publisher 3",
+      "breaking-publisher field-retyped: mail, people, shop; publisher 3",
     ],
   ],
   [
@@ -750,5 +750,13 @@ export const marketEdits: readonly Edit[] = [
       ],
     ],
     ["breaking-consumer member-required: shop; consumers 1"],
+  ],
+  [
+    "a shorter text within a document that rows hold, which SQL does not look at",
+    [["Place: { street: string,", "Place: { street: { type: string, maxLength: 9 },"]],
+    [
+      "breaking-publisher field-narrowed: erp, ledger, mail, shop; publisher 2",
+      "breaking-publisher field-narrowed: mail, people, shop; publisher 2",
+    ],
   ],
 ];
