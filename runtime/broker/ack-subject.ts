@@ -5,30 +5,35 @@
  */
 
 export interface AckSubject {
-  readonly stream: string;
   readonly deliveries: number;
   readonly seq: number;
   /** Number of this delivery among all of its durable, from 1. */
   readonly consumerSeq: number;
-  /** When the stream stored it, in nanoseconds since 1970, as text: too many digits for a double. */
-  readonly nanoseconds: string;
 }
 
 /** Looks for the dots alone: there are tens of thousands a second, and a text for each token took as long as reading the message. */
 export function readAckSubject(reply: string): AckSubject {
-  const stream = afterDots(reply, 0, countDots(reply) >= 10 ? 4 : 2);
-  const endOfStream = endOfToken(reply, stream);
-  const deliveries = afterDots(reply, endOfStream, 2);
+  const deliveries = afterDots(reply, streamAt(reply), 2);
   const seq = afterDots(reply, deliveries, 1);
   const consumerSeq = afterDots(reply, seq, 1);
-  const nanoseconds = afterDots(reply, consumerSeq, 1);
   return {
-    stream: reply.slice(stream, endOfStream),
     deliveries: numberAt(reply, deliveries),
     seq: numberAt(reply, seq),
     consumerSeq: numberAt(reply, consumerSeq),
-    nanoseconds: reply.slice(nanoseconds, endOfToken(reply, nanoseconds)) || "0",
   };
+}
+
+export function streamOf(reply: string): string {
+  return tokenAt(reply, streamAt(reply));
+}
+
+/** When the stream stored it, in nanoseconds since 1970, as text: too many digits for a double. */
+export function nanosecondsOf(reply: string): string {
+  return tokenAt(reply, afterDots(reply, streamAt(reply), 5)) || "0";
+}
+
+function streamAt(reply: string): number {
+  return afterDots(reply, 0, countDots(reply) >= 10 ? 4 : 2);
 }
 
 const DOT = 0x2e;
@@ -51,9 +56,9 @@ function afterDots(text: string, from: number, dots: number): number {
   return at;
 }
 
-function endOfToken(text: string, from: number): number {
+function tokenAt(text: string, from: number): string {
   const dot = text.indexOf(".", from);
-  return dot === -1 ? text.length : dot;
+  return text.slice(from, dot === -1 ? text.length : dot);
 }
 
 /** NaN for what is no whole number. */
@@ -73,12 +78,8 @@ export function ackSubjectOf(
   { seq, consumerSeq }: { readonly seq: number; readonly consumerSeq: number },
 ): string {
   const tokens = reply.split(".");
-  const at = streamAt(tokens);
+  const at = tokens.length >= 11 ? 4 : 2;
   tokens[at + 3] = String(seq);
   tokens[at + 4] = String(consumerSeq);
   return tokens.join(".");
-}
-
-function streamAt(tokens: readonly string[]): number {
-  return tokens.length >= 11 ? 4 : 2;
 }

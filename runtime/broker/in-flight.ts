@@ -6,10 +6,14 @@ export interface InFlight {
   postpone(seq: number, delayMs: number, nanoseconds: string): void;
 }
 
+/** When the stream stored a message, since 1970; read only where somebody asks for the oldest. */
+interface Stored {
+  readonly nanoseconds: string;
+}
+
 /** Messages that were delivered to one pull subscription. */
 export interface InFlightMessages {
-  /** `nanoseconds`: when the stream stored it, since 1970; read only where somebody asks for the oldest. */
-  begin(seq: number, nanoseconds: string): InFlight;
+  begin(seq: number, message: Stored): InFlight;
   /** Whether this message is neither settled nor handed back. */
   has(seq: number): boolean;
   /** Those, and the postponed ones that are not due again. */
@@ -20,10 +24,9 @@ export interface InFlightMessages {
   oldest(): Date | undefined;
 }
 
-interface Postponed {
+interface Postponed extends Stored {
   /** By `performance.now()`. */
   readonly until: number;
-  readonly nanoseconds: string;
 }
 
 /** Entries above which those are dropped that the broker has redelivered. */
@@ -39,8 +42,8 @@ export function timeOf(nanoseconds: string): Date {
  * and in time, so the oldest of these is the first in a map, which keeps the order of insertion; redelivered ones stand apart.
  */
 export function trackInFlight(ackWaitMs: number): InFlightMessages {
-  const rising = new Map<number, string>();
-  const redelivered = new Map<number, string>();
+  const rising = new Map<number, Stored>();
+  const redelivered = new Map<number, Stored>();
   let highest = 0;
   const postponed = new Map<number, Postponed>();
   let limit = POSTPONED_KEPT;
@@ -64,12 +67,12 @@ export function trackInFlight(ackWaitMs: number): InFlightMessages {
     },
   };
   return {
-    begin: (seq, nanoseconds) => {
+    begin: (seq, message) => {
       if (postponed.size > 0) postponed.delete(seq);
       if (rising.size === 0 || seq > highest) {
-        rising.set(seq, nanoseconds);
+        rising.set(seq, message);
         highest = seq;
-      } else redelivered.set(seq, nanoseconds);
+      } else redelivered.set(seq, message);
       return inFlight;
     },
     has: (seq) => rising.has(seq) || redelivered.has(seq),
@@ -80,13 +83,11 @@ export function trackInFlight(ackWaitMs: number): InFlightMessages {
       return new Map([...postponed].map(([seq, { until }]) => [seq, Math.max(0, until - now)]));
     },
     oldest: () => {
-      let [oldest] = rising.values();
+      const [first] = rising.values();
+      let oldest = first?.nanoseconds;
       // Of equal length until the year 2286, so they compare as texts do.
-      const older = (time: string) => {
-        if (oldest === undefined || time < oldest) oldest = time;
-      };
-      for (const time of redelivered.values()) older(time);
-      for (const { nanoseconds } of notDue()) older(nanoseconds);
+      for (const { nanoseconds } of [...redelivered.values(), ...notDue()])
+        if (oldest === undefined || nanoseconds < oldest) oldest = nanoseconds;
       return oldest === undefined ? undefined : timeOf(oldest);
     },
   };

@@ -1,7 +1,8 @@
-import { createInbox, type Msg, nanos, type Subscription } from "nats";
+import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { messageOf } from "../text/error-message.js";
 import type { ConsumerPlan } from "./broker.js";
 import type { Connection } from "./connection.js";
+import type { Answer } from "./delivery.js";
 import { endsPull } from "./undelivered.js";
 
 /** An idle broker sends a heartbeat per pull this often. Two missing ones mean that it has forgotten the pull. */
@@ -22,7 +23,7 @@ export interface PullOptions {
   /** No pull may be sent for now. */
   readonly isBackingOff: () => boolean;
   /** Gives its body. */
-  readonly onMessage: (message: Msg, reply: string, now: number) => Uint8Array;
+  readonly onMessage: (message: Msg, reply: string, now: number, answer: Answer) => Uint8Array;
   readonly onTrouble: (reason: string) => void;
   /** The broker may have ended the pull with the message that has this reply subject. */
   readonly onEnded: (reply: string) => void;
@@ -68,13 +69,13 @@ export function openPulls(options: PullOptions): Pulls {
     client.publish(subject, JSON.stringify(request), { reply: inbox.getSubject() });
   };
 
-  const receive = (from: Subscription | undefined, error: Error | null, message: Msg) => {
+  const receive = (from: Subscription, answer: Answer, error: Error | null, message: Msg) => {
     if (error) return onTrouble(messageOf(error));
     heardAt = performance.now();
     const reply = message.reply;
     if (reply) {
       if (from === inbox) asked = Math.max(0, asked - 1);
-      const body = onMessage(message, reply, heardAt);
+      const body = onMessage(message, reply, heardAt, answer);
       if (from === inbox && endsPull(body, message)) {
         renew();
         onEnded(reply);
@@ -107,8 +108,9 @@ export function openPulls(options: PullOptions): Pulls {
     // Drained, not closed: what is on its way still arrives, instead of being redelivered after the ack wait.
     if (former && !former.isClosed()) void former.drain().catch(() => undefined);
     if (!client || isOver()) return;
+    const answer = answerInto(client);
     const made: Subscription = client.subscribe(createInbox(options.inboxPrefix), {
-      callback: (error, message) => receive(made, error, message),
+      callback: (error, message) => receive(made, answer, error, message),
     });
     inbox = made;
     heardAt = performance.now();
@@ -134,5 +136,16 @@ export function openPulls(options: PullOptions): Pulls {
     async drain() {
       if (inbox && !inbox.isClosed()) await inbox.drain();
     },
+  };
+}
+
+/** Into the connection that brought the message. Into a closed one it is lost: the message comes again after its ack wait. */
+function answerInto(client: NatsConnection): Answer {
+  return (reply, answer) => {
+    try {
+      client.publish(reply, answer);
+    } catch {
+      // Closed, or about to be.
+    }
   };
 }

@@ -3,7 +3,7 @@ import type { Logger } from "../definition/hook-definition.js";
 import { waitAtMost } from "../pause.js";
 import type { ConsumerPlan, PullSubscription } from "./broker.js";
 import type { Connection } from "./connection.js";
-import { PulledMessage } from "./delivery.js";
+import { type Answer, PulledMessage } from "./delivery.js";
 import { trackInFlight } from "./in-flight.js";
 import { createLivenessCheck } from "./liveness-check.js";
 import { createLostDeliveries } from "./lost-deliveries.js";
@@ -36,9 +36,9 @@ export function openPullSubscription(options: PullSubscriptionOptions): PullSubs
   let stopped = false;
   const liveness = createLivenessCheck({ ...options, onRetry: () => pulls.renew(), onGone: buffer.wake });
   const isOver = () => stopped || liveness.gone() !== undefined;
-  const receive = (message: Msg, reply: string, now: number) => {
+  const receive = (message: Msg, reply: string, now: number, answer: Answer) => {
     liveness.pass();
-    const pulled = new PulledMessage(message, reply, now, inFlight.begin);
+    const pulled = new PulledMessage(message, reply, now, inFlight.begin, answer);
     lost.received(pulled, reply);
     if (stopped) pulled.handBack();
     else buffer.add(pulled);

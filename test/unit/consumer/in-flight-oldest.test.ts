@@ -7,7 +7,7 @@ const seconds = (time: Date | undefined) => time && time.getTime() / 1000 - 1_70
 describe("the oldest message in flight", () => {
   it("is the first one that is not settled, in whichever order they are settled", () => {
     const messages = trackInFlight(30_000);
-    const [one, two, three] = [1, 2, 3].map((seq) => messages.begin(seq, at(seq)));
+    const [one, two, three] = [1, 2, 3].map((seq) => messages.begin(seq, { nanoseconds: at(seq) }));
     two?.end(2);
     expect(seconds(messages.oldest())).toBe(1);
     one?.end(1);
@@ -20,8 +20,8 @@ describe("the oldest message in flight", () => {
 
   it("may be one that was redelivered behind newer ones, or is postponed", () => {
     const messages = trackInFlight(30_000);
-    messages.begin(8, at(8));
-    const again = messages.begin(2, at(2));
+    messages.begin(8, { nanoseconds: at(8) });
+    const again = messages.begin(2, { nanoseconds: at(2) });
     expect(seconds(messages.oldest())).toBe(2);
     again.postpone(2, 60_000, at(2));
     again.end(2);
