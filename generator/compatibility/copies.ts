@@ -1,7 +1,10 @@
 import { columnsFilledBy } from "../flow/filling.js";
+import type { Shown } from "../flow/flow.js";
 import type { Column } from "../model/mesh.js";
 import type { Concern } from "./change.js";
 import type { TableAbout } from "./column-change.js";
+import type { Meshes } from "./meshes.js";
+import { findNarrowing } from "./narrowing.js";
 
 /** The columns of copies that releases of before keep, and that do not take what the owner's takes from now on. `column`: as it was. */
 export function narrowerCopies(
@@ -14,6 +17,7 @@ export function narrowerCopies(
   return flow
     .fieldsShowing({ kind: "column", ...at })
     .filter(({ field }) => field.source?.kind === "column")
+    .filter((shown) => !isRetyped(shown, meshes))
     .flatMap(({ event, path }) =>
       flow.hearersOf(event.name).flatMap((hearer) =>
         columnsFilledBy(flow, hearer, { event: event.name, field: path }).flatMap(({ column: kept }) => {
@@ -30,4 +34,14 @@ export function narrowerCopies(
         }),
       ),
     );
+}
+
+/** No release before takes the field, whatever its copy holds. */
+function isRetyped({ event, path, field: { schema } }: Shown, { next }: Meshes): boolean {
+  const now = next.events.find(({ name }) => name === event.name)?.payload.find(({ name }) => name === path);
+  return (
+    now !== undefined &&
+    findNarrowing(schema, now.schema) !== undefined &&
+    findNarrowing(now.schema, schema) !== undefined
+  );
 }

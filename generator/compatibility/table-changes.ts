@@ -1,4 +1,4 @@
-import { type ColumnType, factsOf, kindOf } from "@meshwright/runtime/column-types";
+import { type ColumnType, factsOf } from "@meshwright/runtime/column-types";
 import { mayBeLeftOut } from "../emit/json-schema/body.js";
 import { castBetween, keepsForm } from "../migrations/casts.js";
 import { sqlDefault, sqlType } from "../migrations/sql-types.js";
@@ -204,11 +204,7 @@ function retyped({ previous, next }: Pair<Column>, said: Omit<ColumnSays, "says"
     return isNarrower && !isWider
       ? columnChange(kind, { ...about, order: "rows-first", safe: AS_WIDE })
       : columnChange(kind, { ...about, safe: BESIDE });
-  // One of another kind shows in its field, which copies cannot take before it is sent.
-  const narrower =
-    kindOf(previous.type) === kindOf(next.type)
-      ? narrowerCopies(previous, said, ({ type }) => castBetween(to, sqlType(type)).lossless)
-      : [];
+  const narrower = narrowerCopies(previous, said, ({ type }) => castBetween(to, sqlType(type)).lossless);
   const safe = isWider ? undefined : widerDecimal(previous.type, next.type);
   return columnChange(kind, { ...about, narrower, ...(safe !== undefined && { safe }) });
 }

@@ -485,4 +485,28 @@ export const railwayEdits: readonly Edit[] = [
       "destructive table-dropped: network; owner 2",
     ],
   ],
+  [
+    "a whole number becomes one with decimals, in a column and in its copy",
+    [
+      ["          speed: smallint\n", "          speed: number\n"],
+      ["kmh: { type: smallint,", "kmh: { type: number,"],
+    ],
+    [
+      "breaking-consumer column-widened: booking; owner 3",
+      "breaking-consumer field-widened: board, booking; consumers 1",
+      "breaking-publisher column-widened: booking, network; consumers 3",
+    ],
+  ],
+  [
+    "a whole number becomes a decimal string, in a column and in its copy: neither release takes the other's",
+    [
+      ["          speed: smallint\n", "          speed: bigint\n"],
+      ["kmh: { type: smallint,", "kmh: { type: bigint,"],
+    ],
+    [
+      "breaking-consumer column-widened: booking; owner 3",
+      "breaking-consumer field-retyped: board, booking; publisher 3",
+      "breaking-publisher column-widened: booking, network; owner 3",
+    ],
+  ],
 ];
