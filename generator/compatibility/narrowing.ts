@@ -28,12 +28,35 @@ export function findNarrowing(before: JsonSchema, now: JsonSchema): string | und
       ? findInObject(before, now)
       : keyword === "items" && isSchema(before.items) && isSchema(now.items)
         ? findInItems(before.items, now.items)
-        : isWider(keyword, impliedBy(before, keyword), now[keyword])
+        : isWider(keyword, impliedBy(before, keyword), now[keyword]) ||
+            takesAll(before, keyword, now[keyword])
           ? undefined
           : describe(keyword, now[keyword]);
     if (demand !== undefined) return demand;
   }
   return undefined;
+}
+
+/** Whether the values that the schema lists keep to a limit. A pattern is not tried: it may take for ever. */
+function takesAll(schema: JsonSchema, keyword: string, limit: JsonValue | undefined): boolean {
+  const values = schema.const === undefined ? listOf(schema.enum) : [schema.const];
+  return values.length > 0 && values.every((value) => keepsTo(value, keyword, limit));
+}
+
+function keepsTo(value: JsonValue, keyword: string, limit: JsonValue | undefined): boolean {
+  if (typeof limit !== "number") return false;
+  switch (keyword) {
+    case "maxLength":
+      return typeof value !== "string" || [...value].length <= limit;
+    case "minLength":
+      return typeof value !== "string" || [...value].length >= limit;
+    case "maximum":
+      return typeof value !== "number" || value <= limit;
+    case "minimum":
+      return typeof value !== "number" || value >= limit;
+    default:
+      return false;
+  }
 }
 
 /** What the schema says of the keyword; of values that it lists, what they have in common. */

@@ -24,6 +24,13 @@ test.each([
   [{ const: 1 }, { type: "number" }, undefined],
   [{ const: "a" }, { enum: ["a", "b"] }, undefined],
   [{ const: "a" }, { const: "b" }, 'const "b"'],
+  [{ enum: ["EUR", "USD"] }, { type: "string", maxLength: 3 }, undefined],
+  [{ enum: ["EUR", "euro"] }, { type: "string", maxLength: 3 }, "maxLength 3"],
+  [{ enum: ["EUR", "USD"] }, { type: "string", minLength: 1 }, undefined],
+  [{ enum: ["EUR", "euro"] }, { pattern: "^[A-Z]+$" }, 'pattern "^[A-Z]+$"'],
+  [{ enum: [1, 5] }, { type: "number", minimum: 1, maximum: 5 }, undefined],
+  [{ const: 6 }, { maximum: 5 }, "maximum 5"],
+  [{ maxLength: 3 }, { enum: ["EUR", "USD"] }, 'enum ["EUR","USD"]'],
   [{ enum: ["a", 1] }, { type: "string" }, "the type string"],
   [{ required: ["a"] }, { required: ["a", "b"] }, 'that "b" is there'],
 ])("from %j to %j it demands %s", (before, now, demand) => {
