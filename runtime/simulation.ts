@@ -3,7 +3,7 @@
  * of the same release alone: these names may change in any version.
  */
 
-export { refuseUnpublishable } from "./broker/broker.js";
+export { refuseUnpublishable, sendBy } from "./broker/broker.js";
 export { BrokerAway } from "./broker/connection.js";
 export { idSql, type KeyColumns, keyColumns, keyList, keyNames } from "./database/key.js";
 export { inMeshSchema } from "./database/mesh-schema.js";

@@ -1,5 +1,5 @@
 import type { JetStreamManager, NatsConnection } from "nats";
-import type { Broker } from "./broker.js";
+import { type Broker, PublishFailed } from "./broker.js";
 import { isDenied } from "./broker-errors.js";
 import { BROKER_ANSWER_MS, type ConnectOptions, openConnection } from "./connection.js";
 import { consumerStateOf, ensureConsumer, readConsumer } from "./durables.js";
@@ -50,7 +50,14 @@ export async function connectJetStream(options: ConnectOptions): Promise<Broker>
   const manager = async () => managerOf(await connection.connected(answerMs));
 
   return {
-    publish: publishing.publish,
+    publish: (message) =>
+      new Promise((resolve, reject) => {
+        publishing.send(message, (outcome) => {
+          if (outcome instanceof PublishFailed) reject(outcome);
+          else resolve(outcome);
+        });
+      }),
+    send: publishing.send,
     maxPayload: () => maxPayload,
     connected: () => connection.client() !== undefined,
     instance: () => connection.client()?.info?.server_id,

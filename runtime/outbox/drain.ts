@@ -1,7 +1,6 @@
 import { backOff } from "../back-off.js";
 import { type Broker, type OutgoingMessage, PublishFailed } from "../broker/broker.js";
 import { startSend } from "../telemetry/spans.js";
-import { messageOf as describeError } from "../text/error-message.js";
 import { createReader, type ReaderContext } from "./outbox-reader.js";
 import { releaseRows } from "./outbox-statements.js";
 import { createPerKeyQueues, type OutboxRow } from "./per-key-queues.js";
@@ -58,25 +57,34 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
   let recordedAt = performance.now();
 
   const pump = () => {
-    while (!closed && !fault && inFlight < IN_FLIGHT && lease.isValid()) {
+    while (!closed && !fault && inFlight < IN_FLIGHT) {
+      // The loop validates the lease.
+      if (!lease.isValid()) return wakeUp.signal();
       const row = queues.next();
       if (!row) return;
       inFlight += 1;
       unanswered.set(row, streamSeq);
       const sent = startSend(row.subject, row.headers);
-      broker.publish(messageOf(row)).then(
-        (ack) => {
+      broker.send(messageOf(row), (outcome) => {
+        if (outcome instanceof PublishFailed) {
+          sent?.(outcome);
+          fail(row, outcome);
+        } else {
           sent?.();
-          succeed(row, ack.seq);
-        },
-        (error: unknown) => {
-          sent?.(error);
-          fail(row, error);
-        },
-      );
+          succeed(row, outcome.seq);
+        }
+      });
     }
-    // The loop validates the lease.
-    if (!lease.isValid()) wakeUp.signal();
+  };
+  let pumpIsDue = false;
+  /** Once for all acks that have come together, and never within itself. */
+  const pumpSoon = () => {
+    if (pumpIsDue) return;
+    pumpIsDue = true;
+    queueMicrotask(() => {
+      pumpIsDue = false;
+      pump();
+    });
   };
   const succeed = (row: OutboxRow, seq: number) => {
     inFlight -= 1;
@@ -88,14 +96,10 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
     queues.done(row);
     if (context.logger.logsEvents) context.logger.info({ subject: row.subject, seq }, "published");
     if (acked.length === RELEASE_ROWS || (closed && inFlight === 0)) wakeUp.signal();
-    pump();
+    pumpSoon();
   };
-  const fail = (row: OutboxRow, error: unknown) => {
+  const fail = (row: OutboxRow, failure: PublishFailed) => {
     inFlight -= 1;
-    const failure =
-      error instanceof PublishFailed
-        ? error
-        : new PublishFailed(describeError(error), "broker", { cause: error });
     meter.retried(failure.message);
     const { fault: at } = failure;
     switch (at) {
@@ -119,7 +123,7 @@ export async function drainOutbox(context: DrainContext): Promise<PublishFailed 
       { subject, eventId, seq, attempts: failures + 1, error: failure.message },
       "the broker refuses an event: its entity is quarantined and retried, nothing is dropped",
     );
-    pump();
+    pumpSoon();
   };
 
   const release = async () => {

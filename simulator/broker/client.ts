@@ -1,5 +1,5 @@
 import type { Broker, Logger, StoredMessage } from "@meshwright/runtime";
-import { matches } from "@meshwright/runtime/simulation";
+import { matches, sendBy } from "@meshwright/runtime/simulation";
 import { type Adversary, benign, directWire, type Wire } from "./adversary.js";
 import { openSimulatedConnection, type SimulatedConnection } from "./connection.js";
 import { createSimulatedPublishing } from "./publishing.js";
@@ -34,8 +34,10 @@ export function connectSimulated(options: SimulatedClientOptions): SimulatedBrok
   connection.onStatus((status) => {
     if (status.kind === "connected") maxPayload = port.maxPayload;
   });
+  const publish = createSimulatedPublishing({ connection, adversary, maxPayload: port.maxPayload });
   return {
-    publish: createSimulatedPublishing({ connection, adversary, maxPayload: port.maxPayload }),
+    publish,
+    send: sendBy(publish),
     maxPayload: () => maxPayload,
     connected: connection.connected,
     onStatus: connection.onStatus,

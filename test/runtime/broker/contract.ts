@@ -107,6 +107,33 @@ export function brokerContract(name: string, open: () => Promise<BrokerUnderTest
         await expect(lost).rejects.toBeInstanceOf(PublishFailed);
         await expect(lost).rejects.toMatchObject({ fault: "broker" });
       });
+
+      it("tells whoever sends the same, once for each message", async () => {
+        const settled: string[] = [];
+        const id = "an id with blanks";
+        await new Promise<void>((resolve) => {
+          const send = (message: { readonly subject: string; readonly id: string }) =>
+            broker.send({ ...message, body: bytes("{}") }, (outcome) => {
+              const said =
+                outcome instanceof PublishFailed ? outcome.fault : `${outcome.seq} ${outcome.duplicate}`;
+              settled.push(`${message.id}: ${said}`);
+              if (settled.length === 5) resolve();
+            });
+          send({ subject: subjectIn(stream, "a"), id: "first" });
+          send({ subject: subjectIn(stream, "b"), id });
+          send({ subject: subjectIn(stream, "b"), id });
+          send({ subject: subjectIn(stream, "a"), id: "first" });
+          send({ subject: "not one message.*", id: "refused" });
+        });
+        await publish("c");
+        expect(settled.toSorted()).toEqual([
+          "an id with blanks: 2 false",
+          "an id with blanks: 2 true",
+          "first: 1 false",
+          "first: 1 true",
+          "refused: message",
+        ]);
+      });
     });
 
     describe("streams", () => {

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { connect } from "nats";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Broker, PublishFailed } from "../../../runtime/broker/broker.js";
+import { type Broker, PublishFailed, sendBy } from "../../../runtime/broker/broker.js";
 import { startRelay } from "../../../runtime/outbox/relay.js";
 import { type Owner, openOwner, orderFaults } from "../../support/event-owner.js";
 import { recordingLogger } from "../../support/loggers.js";
@@ -115,18 +115,16 @@ describe("the relay, when the broker fails", () => {
       seed = (seed * 16_807) % 2_147_483_647;
       return seed / 2_147_483_647;
     };
-    const faulty: Broker = {
-      ...owner.broker,
-      publish: async (message) => {
-        const fate = random();
-        await pause(random() * 5);
-        if (fate < 0.002) throw new PublishFailed("lost on its way", "broker");
-        if (fate < 0.004) throw new PublishFailed("refused once", "message");
-        const ack = await owner.broker.publish(message);
-        if (fate < 0.006) throw new PublishFailed("its ack was lost", "broker");
-        return ack;
-      },
+    const publish: Broker["publish"] = async (message) => {
+      const fate = random();
+      await pause(random() * 5);
+      if (fate < 0.002) throw new PublishFailed("lost on its way", "broker");
+      if (fate < 0.004) throw new PublishFailed("refused once", "message");
+      const ack = await owner.broker.publish(message);
+      if (fate < 0.006) throw new PublishFailed("its ack was lost", "broker");
+      return ack;
     };
+    const faulty: Broker = { ...owner.broker, publish, send: sendBy(publish) };
     await owner.fill("e", 100, 20);
     const relay = owner.relay(faulty);
     await owner.drained(60_000);
@@ -142,17 +140,15 @@ describe("the relay, when the broker fails", () => {
       stream: { ...owner.stream, duplicateWindowSeconds: 1 },
     });
     let swallowed = 0;
-    const deaf: Broker = {
-      ...short.broker,
-      publish: async (message) => {
-        const ack = await short.broker.publish(message);
-        if (!message.subject.includes("unlucky") || swallowed > 0) return ack;
-        swallowed += 1;
-        // As long as the client waits for an ack, which is longer than the dedupe window.
-        await pause(3_000);
-        throw new PublishFailed("no ack", "broker");
-      },
+    const publish: Broker["publish"] = async (message) => {
+      const ack = await short.broker.publish(message);
+      if (!message.subject.includes("unlucky") || swallowed > 0) return ack;
+      swallowed += 1;
+      // As long as the client waits for an ack, which is longer than the dedupe window.
+      await pause(3_000);
+      throw new PublishFailed("no ack", "broker");
     };
+    const deaf: Broker = { ...short.broker, publish, send: sendBy(publish) };
     await short.emit("unlucky", 1);
     const relay = short.relay(deaf);
     await waitFor(() => swallowed === 1);

@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Broker, Delivery } from "../../../runtime/broker/broker.js";
+import { type Broker, type Delivery, sendBy } from "../../../runtime/broker/broker.js";
 import { connectJetStream } from "../../../runtime/broker/jetstream.js";
 import { startConsumer } from "../../../runtime/consumer/consumer.js";
 import type { Validator } from "../../../runtime/definition/event-definition.js";
@@ -27,18 +27,16 @@ else runConsumer();
 
 function runRelay(of: StreamDefinition): void {
   const name = of.name.toLowerCase();
-  const dying: Broker = {
-    ...broker,
-    publish: async (message) => {
-      const isVictim = message.subject.includes("victim");
-      if (isVictim && step === "before the publish") die();
-      const ack = await broker.publish(message);
-      if (isVictim && step === "after the publish, before its ack is seen") die();
-      // The relay deletes the row 20 ms after its ack at the earliest.
-      if (isVictim && step === "after the ack, before the outbox row is removed") setImmediate(die);
-      return ack;
-    },
+  const publish: Broker["publish"] = async (message) => {
+    const isVictim = message.subject.includes("victim");
+    if (isVictim && step === "before the publish") die();
+    const ack = await broker.publish(message);
+    if (isVictim && step === "after the publish, before its ack is seen") die();
+    // The relay deletes the row 20 ms after its ack at the earliest.
+    if (isVictim && step === "after the ack, before the outbox row is removed") setImmediate(die);
+    return ack;
   };
+  const dying: Broker = { ...broker, publish, send: sendBy(publish) };
   const service = { name, stream: of, publishes: [`${name}.user.*.*`] };
   startRelay({ pool, broker: dying, service, logger: recordingLogger() });
 }
