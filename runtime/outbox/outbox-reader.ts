@@ -25,10 +25,10 @@ import {
 
 /** Of the events of one page that must not be published, so many are logged; all are dead letters. */
 const LOGGED = 20;
-const PAGE_ROWS = 2_000;
+const PAGE_ROWS = 1_000;
 const PAGE_BYTES = 8 * 1_024 * 1_024;
-/** No page is read while more rows than these are queued or in flight. */
-const QUEUED_ROWS = 4_000;
+/** No page is read while more rows than these are queued or in flight: twice those in flight. More would only outlive the young generation. */
+const QUEUED_ROWS = 2_000;
 /** A transaction that runs for longer is set aside by the low watermark. */
 const LONG_TRANSACTION_MS = 2_000;
 /** Finds what the low watermark cannot know of: rows that somebody inserted by hand below it. */

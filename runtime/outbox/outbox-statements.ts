@@ -37,11 +37,15 @@ const OWN_HEADER_BYTES = "NATS/1.0\r\n".length + "Nats-Msg-Id: \r\n".length + 36
 /** No headers that fit take more as jsonb: those of a row that do are not even read. */
 const STORED_HEADER_BYTES = 4 * HEADER_BYTES;
 
-/** The subquery takes a transaction id with the first row that is found: polls that find nothing use up none. */
+/**
+ * As few columns as can be: each costs the driver as much as all that is done with it. The subquery takes a transaction id with the first
+ * row that is found: polls that find nothing use up none.
+ */
 const READ_PAGE = `
-SELECT NULL::bigint AS seq, NULL::uuid AS event_id, pg_current_snapshot()::text AS subject, NULL::text AS body, NULL::jsonb AS headers, NULL::text AS later
+SELECT NULL::text AS head, pg_current_snapshot()::text AS body, NULL::jsonb AS headers, NULL::text AS later
 UNION ALL
-SELECT seq, event_id, subject, body, CASE WHEN pg_catalog.pg_column_size(headers) <= ${STORED_HEADER_BYTES} THEN headers END, (SELECT pg_current_xact_id()::text)
+SELECT seq::text || ' ' || event_id::text || ' ' || subject, body, CASE WHEN pg_catalog.pg_column_size(headers) <= ${STORED_HEADER_BYTES} THEN headers END,
+    CASE bytes_before WHEN 0 THEN (SELECT pg_current_xact_id()::text) END
 FROM (
     SELECT page.*, pg_catalog.sum(pg_catalog.octet_length(page.body)) OVER (ORDER BY page.seq ROWS UNBOUNDED PRECEDING) - pg_catalog.octet_length(page.body) AS bytes_before
     FROM (
@@ -53,13 +57,14 @@ FROM (
 WHERE bytes_before < $5`;
 
 type PageRow = readonly [
-  seq: string | null,
-  eventId: string,
-  subject: string,
+  /** Sequence, event id and subject; null beside the snapshot. */
+  head: string | null,
   body: string,
   headers: Readonly<Record<string, unknown>> | null,
   later: string | null,
 ];
+
+const UUID_LENGTH = 36;
 
 export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<Page> {
   const { after, upTo, known, rows: max, bytes: maxBytes } = limits;
@@ -72,16 +77,18 @@ export async function readPage(lease: LeaderLease, limits: PageLimits): Promise<
   let bytes = 0;
   let snapshot: Snapshot | undefined;
   let later: number | undefined;
-  for (const [seq, eventId, subject, body, headers, taken] of result) {
-    if (seq === null) {
-      snapshot = parseSnapshot(subject);
+  for (const [head, body, headers, taken] of result) {
+    if (head === null) {
+      snapshot = parseSnapshot(body);
       continue;
     }
-    later = Number(taken);
+    if (taken !== null) later = Number(taken);
     bytes += Buffer.byteLength(body);
+    const idAt = head.indexOf(" ") + 1;
+    const subject = head.slice(idAt + UUID_LENGTH + 1);
     rows.push({
-      seq: Number(seq),
-      eventId,
+      seq: Number(head.slice(0, idAt - 1)),
+      eventId: head.slice(idAt, idAt + UUID_LENGTH),
       subject,
       key: withoutAction(subject),
       body,
@@ -134,7 +141,9 @@ export interface Progress {
   readonly releasedTo: number;
 }
 
-const RELEASE = "DELETE FROM mesh.outbox WHERE seq = ANY ($1::bigint[])";
+/** By ranges: most acked rows are neighbours, and PostgreSQL finds a range in half the time of its members. */
+const RELEASE = `DELETE FROM mesh.outbox USING pg_catalog.unnest($1::int8multirange) AS acked
+  WHERE seq >= pg_catalog.lower(acked) AND seq < pg_catalog.upper(acked)`;
 
 /** Deletes published rows. Where progress is given, it is recorded with them. */
 export async function releaseRows(
@@ -142,12 +151,13 @@ export async function releaseRows(
   seqs: readonly number[],
   progress: Progress | undefined,
 ): Promise<void> {
-  if (progress === undefined) await lease.query(RELEASE, [seqs], "release");
+  const released = printRanges(seqs);
+  if (progress === undefined) await lease.query(RELEASE, [released], "release");
   else
     await lease.query(
       `WITH released AS (${RELEASE})
        UPDATE mesh.relay_progress SET last_seq = greatest(last_seq, $2), released_to = $3`,
-      [seqs, progress.streamSeq, progress.releasedTo],
+      [released, progress.streamSeq, progress.releasedTo],
       "release and record",
     );
 }
