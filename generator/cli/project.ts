@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import type { HookFile } from "../check/hook-files.js";
 import { type Compilation, compileMesh } from "../compile.js";
 import { type Counted, countDiagnostics, type Diagnostic, hasErrors } from "../diagnostics/diagnostic.js";
@@ -22,7 +23,13 @@ export async function compileProject(): Promise<Compilation> {
 
 /** For commands that answer from the mesh, and show of mesh.yaml its errors alone: nobody would read its warnings. */
 export async function compileForErrors(): Promise<Compilation> {
+  optimiseLater();
   return compileMesh((await readSources()).bytes, { file: MESH_FILE, warnings: false });
+}
+
+/** For commands that end soon: a fifth of their processor time is V8 optimising what hardly runs again. V8 11 alone, of Node 20, is told: one without the flag would complain. */
+export function optimiseLater(): void {
+  if (process.versions.v8.startsWith("11.")) setFlagsFromString("--interrupt-budget=400000");
 }
 
 export function compileSources({ bytes, hooks }: Sources): Compilation {

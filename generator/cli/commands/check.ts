@@ -15,7 +15,7 @@ import {
 } from "../findings.js";
 import { findSqlRefusals } from "../generation.js";
 import { printAnnotations } from "../print-annotations.js";
-import { compileProject } from "../project.js";
+import { compileProject, optimiseLater } from "../project.js";
 
 export interface CheckOptions {
   /** A warning is a finding too, unless mesh.yaml says why it is right so. */
@@ -27,6 +27,7 @@ export interface CheckOptions {
 
 /** Says everything that is wrong with mesh.yaml, and what it is warned of. */
 export async function check({ strict = false, ...form }: CheckOptions): Promise<ExitCode> {
+  optimiseLater();
   const compilation = await compileProject();
   const { mesh, diagnostics } = compilation;
   const refusals = mesh ? await findSqlRefusals(mesh) : [];
