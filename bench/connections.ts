@@ -26,7 +26,7 @@ of the two that it is made of: these statements over one connection, and receivi
     },
   ],
   measure: async (bench) => {
-    const events = bench.by({ smoke: 600, short: 24_000, full: 60_000 });
+    const events = bench.by({ smoke: 600, short: 24_000, full: 150_000 });
     return await withFilledStream(await bench.servers(), events, async (stream) => {
       const parts = await recordParts(stream);
       const rows: Row[] = [];

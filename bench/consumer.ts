@@ -47,7 +47,7 @@ export const consumer: Section = {
   about: `Events that are in the stream already, applied by one replica to an empty copy. The documented handler does one upsert and one
 ack for each event, over the same connection pool; receiving alone is what the runtime does without applying: pull, parse, validate, ack.`,
   measure: async (bench) => {
-    const events = bench.by({ smoke: 600, short: 20_000, full: 60_000 });
+    const events = bench.by({ smoke: 600, short: 20_000, full: 150_000 });
     const rates = await contest(bench, events);
     const of = { unit: "/s", samples: rates.runtime } as const;
     return [

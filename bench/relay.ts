@@ -32,7 +32,7 @@ events with as many in flight: once with the client's own \`publish\`, and once 
     const rates = await relayContest(
       bench,
       await bench.servers(),
-      bench.by({ smoke: 500, short: 10_000, full: 30_000 }),
+      bench.by({ smoke: 500, short: 10_000, full: 90_000 }),
     );
     const of = { unit: "/s", samples: rates.relay } as const;
     return [

@@ -67,9 +67,7 @@ async function runTogether(stream: FilledStream, { mode, count, durable }: Cast)
   const { servers, token, database, events, pool } = stream;
   await stream.broker.ensureConsumer(planOf({ ...stream.definition, durable }));
   const args = ["replica", mode, servers.natsUrl, database, token, durable];
-  const children = Array.from({ length: count }, () =>
-    fork(fileURLToPath(import.meta.url), args, { execArgv: ["--import", "tsx"] }),
-  );
+  const children = Array.from({ length: count }, () => fork(fileURLToPath(import.meta.url), args));
   try {
     await Promise.all(children.map((child) => once(child, "message")));
     const started = performance.now();

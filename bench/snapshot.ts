@@ -101,7 +101,7 @@ async function contest(servers: Servers, rows: number, rounds: number): Promise<
   const owned = await createMeshDatabase(servers, `${name}_owner`, OWNED);
   await fillOwner(owned, rows);
   const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
-  const source = await start<number>(SELF, [SERVE, String(rows)], {}, ["--import", "tsx"]);
+  const source = await start<number>(SELF, [SERVE, String(rows)], {}, process.execArgv);
   const taken: Contest = { bare: [], copied: [], checked: [], megabytes: [] };
   try {
     for (let round = 0; round < rounds; round += 1) {

@@ -94,7 +94,7 @@ async function runApart(run: readonly string[], collector: string): Promise<numb
       OTEL_TRACES_SAMPLER_ARG: "0.01",
     }),
   };
-  const args = ["--import", "tsx", fileURLToPath(import.meta.url), ...run];
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), ...run];
   const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   return Number(stdout);
 }
