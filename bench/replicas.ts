@@ -9,6 +9,7 @@ import { parseMessage } from "../runtime/inbox/parse.js";
 import { silent } from "../test/support/loggers.js";
 import { definitionOn, perSecond, planOf, verifyUsers } from "./consumer.js";
 import { type FilledStream, withFilledStream } from "./filled-stream.js";
+import { NODE_ARGUMENTS } from "./node-arguments.js";
 import { type Row, row } from "./row.js";
 import type { Section } from "./section.js";
 
@@ -67,7 +68,9 @@ async function runTogether(stream: FilledStream, { mode, count, durable }: Cast)
   const { servers, token, database, events, pool } = stream;
   await stream.broker.ensureConsumer(planOf({ ...stream.definition, durable }));
   const args = ["replica", mode, servers.natsUrl, database, token, durable];
-  const children = Array.from({ length: count }, () => fork(fileURLToPath(import.meta.url), args));
+  const children = Array.from({ length: count }, () =>
+    fork(fileURLToPath(import.meta.url), args, { execArgv: NODE_ARGUMENTS }),
+  );
   try {
     await Promise.all(children.map((child) => once(child, "message")));
     const started = performance.now();

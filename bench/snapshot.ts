@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { createMeshDatabase, dropAll } from "./database.js";
+import { NODE_ARGUMENTS } from "./node-arguments.js";
 import { type Row, row } from "./row.js";
 import type { Bench, Section, Servers } from "./section.js";
 
@@ -101,7 +102,7 @@ async function contest(servers: Servers, rows: number, rounds: number): Promise<
   const owned = await createMeshDatabase(servers, `${name}_owner`, OWNED);
   await fillOwner(owned, rows);
   const pool = new pg.Pool({ connectionString: database, max: 4, options: "-c TimeZone=UTC" });
-  const source = await start<number>(SELF, [SERVE, String(rows)], {}, process.execArgv);
+  const source = await start<number>(SELF, [SERVE, String(rows)], {}, NODE_ARGUMENTS);
   const taken: Contest = { bare: [], copied: [], checked: [], megabytes: [] };
   try {
     for (let round = 0; round < rounds; round += 1) {

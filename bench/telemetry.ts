@@ -12,6 +12,7 @@ import { isTraced } from "../runtime/telemetry/spans.js";
 import { silent } from "../test/support/loggers.js";
 import { CONSUMER_TABLES, definitionOn, fresh, publishEvents, runRuntime } from "./consumer.js";
 import { createMeshDatabase, dropAll } from "./database.js";
+import { NODE_ARGUMENTS } from "./node-arguments.js";
 import { median, row } from "./row.js";
 import type { Bench, Section } from "./section.js";
 
@@ -94,7 +95,7 @@ async function runApart(run: readonly string[], collector: string): Promise<numb
       OTEL_TRACES_SAMPLER_ARG: "0.01",
     }),
   };
-  const args = [...process.execArgv, fileURLToPath(import.meta.url), ...run];
+  const args = [...NODE_ARGUMENTS, fileURLToPath(import.meta.url), ...run];
   const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   return Number(stdout);
 }

@@ -2,7 +2,6 @@ import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { yieldNothing } from "./yield-nothing.js";
 
 /*
  * The command line in a few files beside dist/, which is what is published and run: to find and read its two hundred modules one by
@@ -37,7 +36,7 @@ const { metafile } = await build({
   bundle: true,
   splitting: true,
   packages: "external",
-  plugins: [requireCommonJs, yieldNothing],
+  plugins: [requireCommonJs],
   banner: {
     js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
